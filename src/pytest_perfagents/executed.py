@@ -1,0 +1,61 @@
+"""Did the patched lines run? Pure: source text and traced lines go in, counts come out."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+Lines = Mapping[str, Iterable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutedLines:
+    """``lines`` added lines hold code (none where a patch only deletes), ``executed`` of them had an effect.
+
+    ``in_call`` of those ran inside the timed call itself; the others at import or while the data were made.
+    """
+
+    lines: int
+    executed: int
+    in_call: int
+
+
+def count_executed(sources: Mapping[str, str], executable: Lines, at_import: Lines, setup: Lines, call: Lines) -> ExecutedLines:
+    """Added lines that hold code (``executable``), and those that ran, per file of the patch.
+
+    A line that ran at import counts unless it is there that functions are defined and modules imported: a new function
+    that nobody calls has run its ``def`` line all the same.
+    """
+    lines = executed = in_call = 0
+    for path, source in sources.items():
+        of_patch = set(executable.get(path, ()))
+        called = of_patch & set(call.get(path, ()))
+        imported = set(at_import.get(path, ())) - passive_lines(source)
+        lines += len(of_patch)
+        executed += len(of_patch & (called | imported | set(setup.get(path, ()))))
+        in_call += len(called)
+    return ExecutedLines(lines, executed, in_call)
+
+
+def passive_lines(source: str) -> set[int]:
+    """Lines that run at import whatever they are for: signatures of functions, imports, docstrings.
+
+    None where the source is not this Python's: then every line that ran counts.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return set()
+    lines: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            lines.update(range(first, node.body[0].lineno), [node.lineno])
+        elif isinstance(node, ast.Import | ast.ImportFrom) or _is_docstring(node):
+            lines.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return lines
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

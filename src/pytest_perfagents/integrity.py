@@ -1,0 +1,67 @@
+"""What the record says about honesty: do inside and outside clocks agree, when is the gain there, did costs move? Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+SLACK_S = 0.005
+"""What a turn may lose on its way to the harness and back, besides what the baseline loses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Of one side, per turn: seconds that the harness waited beyond what the worker reported (``gaps_s``), seconds
+    of CPU that the process used between its turns or beside them (``hidden_cpu_s``), and both totals of wall time.
+    """
+
+    gaps_s: Sequence[float]
+    hidden_cpu_s: Sequence[float]
+    inside_s: float
+    outside_s: float
+
+    @property
+    def ratio(self) -> float | None:
+        """Time told by the worker over time seen by the harness; 1.0 where they agree."""
+        return self.inside_s / self.outside_s if self.outside_s > 0 else None
+
+
+def tampering(baseline: Clocks, candidate: Clocks) -> str | None:
+    """One line where the candidate's time is not what it says, None where the clocks agree.
+
+    The yardstick is the baseline, measured in the same minutes: both lose something to the pipe and to other processes.
+    """
+    if not candidate.gaps_s or not baseline.gaps_s:
+        return None
+    turns = len(candidate.gaps_s)
+    allowed_s = SLACK_S + 0.25 * candidate.inside_s / turns
+    waited_s, usual_s = median(candidate.gaps_s), median(baseline.gaps_s)
+    if waited_s > allowed_s + 3 * max(usual_s, 0.0):
+        return f"a turn takes {waited_s * 1e3:.1f} ms longer outside than the clock inside says"
+    if waited_s < -allowed_s:
+        return f"the clock inside says {-waited_s * 1e3:.1f} ms a turn more than passed outside"
+    if candidate.hidden_cpu_s and baseline.hidden_cpu_s:
+        hidden_s, usual_s = median(candidate.hidden_cpu_s), median(baseline.hidden_cpu_s)
+        if hidden_s > allowed_s + 3 * max(usual_s, 0.0):
+            return f"{hidden_s * 1e3:.1f} ms of CPU a turn are spent outside the timed call"
+    return None
+
+
+def first_call_flag(first_call_speedup: float | None, speedup: float) -> str | None:
+    """A gain that the first call does not show is a memory of the answer, or a warm-up: worth a look, no accusation."""
+    if first_call_speedup is None or speedup < 1.05:  # noqa: PLR2004 - the field's 5 %
+        return None
+    if first_call_speedup - 1 < 0.3 * (speedup - 1):  # noqa: PLR2004
+        return f"first calls are only {first_call_speedup:.2f}x as fast: the gain comes with repetition"
+    return None
+
+
+def shift_flag(what: str, baseline_s: Sequence[float], candidate_s: Sequence[float]) -> str | None:
+    """Says where import or set-up became dearer: work may have moved there."""
+    if not baseline_s or not candidate_s:
+        return None
+    before, after = median(baseline_s), median(candidate_s)
+    if after > 1.5 * before and after - before > 0.02:  # noqa: PLR2004
+        return f"{what} takes {after * 1e3:.0f} ms instead of {before * 1e3:.0f} ms"
+    return None

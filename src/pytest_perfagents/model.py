@@ -1,0 +1,363 @@
+"""The domain: commits, agent runs, sides, samples, outcomes. Standard library only, frozen, validated at birth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+
+class UsageError(Exception):
+    """The user or the machine is at fault; the text names the thing, the cause and the next step."""
+
+
+class BackendError(UsageError):
+    """A backend cannot work at all (no git, no Docker): nothing about one run, so no outcome can carry it."""
+
+
+class Role(StrEnum):
+    """The three kinds of tree that are measured."""
+
+    BASELINE = "baseline"
+    HUMAN = "human"
+    PATCHED = "patched"
+
+
+class Stage(StrEnum):
+    """How far a run came."""
+
+    DISCOVER = "discover"
+    PREPARE = "prepare"
+    IMPORT = "import"
+    CHECK = "check"
+    RUN = "run"
+    VERIFY = "verify"
+    MEASURE = "measure"
+    SERVE = "serve"
+
+
+class Blame(StrEnum):
+    """Whose move it is."""
+
+    AGENT = "agent"
+    SCRIPT = "script"
+    ENVIRONMENT = "environment"
+    HARNESS = "harness"
+
+
+class Ending(StrEnum):
+    """How a process ended: a fact, never an interpretation."""
+
+    EXITED = "exited"
+    SIGNALED = "signaled"
+    TIMED_OUT = "timed out"
+    NOT_STARTED = "not started"
+
+
+class Change(StrEnum):
+    """Did it change? Answered apart from what it is called."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    SAME = "same"
+    UNCLEAR = "unclear"
+
+
+_SIDE_FAILURES = (
+    "IMPORT_ERROR",
+    "ATTRIBUTE_ERROR",
+    "TYPE_ERROR",
+    "RUNTIME_ERROR",
+    "ASSERTION",
+    "OOM",
+    "CUDA_ERROR",
+    "EXCEPTION",
+    "UNKNOWN",
+    "NO_OUTPUT",
+    "TIMEOUT",
+)
+
+
+class Category(StrEnum):
+    """What a run is called; ``taxonomy.py`` says when, and what pytest shows for it."""
+
+    SUCCESS_IMPROVEMENT = "SUCCESS_IMPROVEMENT"
+    SUCCESS_REGRESSION = "SUCCESS_REGRESSION"
+    SUCCESS_NEUTRAL = "SUCCESS_NEUTRAL"
+    SUCCESS_INCONCLUSIVE = "SUCCESS_INCONCLUSIVE"
+    AGENT_NO_PATCH = "AGENT_NO_PATCH"
+    AGENT_TIMEOUT = "AGENT_TIMEOUT"
+    AGENT_INFRA_ERROR = "AGENT_INFRA_ERROR"
+    NO_TEST_SCRIPT = "NO_TEST_SCRIPT"
+    HARDWARE_UNAVAILABLE = "HARDWARE_UNAVAILABLE"
+    PATCH_INVALID = "PATCH_INVALID"
+    PATCH_APPLY_FAILED = "PATCH_APPLY_FAILED"
+    NEEDS_BUILD = "NEEDS_BUILD"
+    GIT_WORKTREE_FAILED = "GIT_WORKTREE_FAILED"
+    IMAGE_UNAVAILABLE = "IMAGE_UNAVAILABLE"
+    TEST_IMPORT_ERROR = "TEST_IMPORT_ERROR"
+    TARGET_NOT_RESOLVED = "TARGET_NOT_RESOLVED"
+    WRONG_TARGET = "WRONG_TARGET"
+    OPT_PATH_NOT_HIT = "OPT_PATH_NOT_HIT"
+    BASELINE_IMPORT_ERROR = "BASELINE_IMPORT_ERROR"
+    BASELINE_ATTRIBUTE_ERROR = "BASELINE_ATTRIBUTE_ERROR"
+    BASELINE_TYPE_ERROR = "BASELINE_TYPE_ERROR"
+    BASELINE_RUNTIME_ERROR = "BASELINE_RUNTIME_ERROR"
+    BASELINE_ASSERTION = "BASELINE_ASSERTION"
+    BASELINE_OOM = "BASELINE_OOM"
+    BASELINE_CUDA_ERROR = "BASELINE_CUDA_ERROR"
+    BASELINE_EXCEPTION = "BASELINE_EXCEPTION"
+    BASELINE_UNKNOWN = "BASELINE_UNKNOWN"
+    BASELINE_NO_OUTPUT = "BASELINE_NO_OUTPUT"
+    BASELINE_TIMEOUT = "BASELINE_TIMEOUT"
+    PATCHED_IMPORT_ERROR = "PATCHED_IMPORT_ERROR"
+    PATCHED_ATTRIBUTE_ERROR = "PATCHED_ATTRIBUTE_ERROR"
+    PATCHED_TYPE_ERROR = "PATCHED_TYPE_ERROR"
+    PATCHED_RUNTIME_ERROR = "PATCHED_RUNTIME_ERROR"
+    PATCHED_ASSERTION = "PATCHED_ASSERTION"
+    PATCHED_OOM = "PATCHED_OOM"
+    PATCHED_CUDA_ERROR = "PATCHED_CUDA_ERROR"
+    PATCHED_EXCEPTION = "PATCHED_EXCEPTION"
+    PATCHED_UNKNOWN = "PATCHED_UNKNOWN"
+    PATCHED_NO_OUTPUT = "PATCHED_NO_OUTPUT"
+    PATCHED_TIMEOUT = "PATCHED_TIMEOUT"
+    PATCHED_TARGET_NOT_RESOLVED = "PATCHED_TARGET_NOT_RESOLVED"
+    EQUIVALENCE_FAILED = "EQUIVALENCE_FAILED"
+    TIMER_TAMPERED = "TIMER_TAMPERED"
+    SERVER_CRASHED = "SERVER_CRASHED"
+    NO_METRICS = "NO_METRICS"
+    BENCHMARK_TIMEOUT = "BENCHMARK_TIMEOUT"
+    HARNESS_ERROR = "HARNESS_ERROR"
+
+    @property
+    def measured(self) -> bool:
+        """Whether there are times to show."""
+        return self.value.startswith("SUCCESS_")
+
+    @classmethod
+    def for_side(cls, role: Role, kind: str) -> Category:
+        """``for_side(Role.BASELINE, "OOM")`` is ``BASELINE_OOM``; the human's side reads as the baseline does."""
+        if kind not in _SIDE_FAILURES:
+            raise ValueError(f"{kind!r} is no failure of one side; there are {', '.join(_SIDE_FAILURES)}")
+        return cls[f"{'PATCHED' if role is Role.PATCHED else 'BASELINE'}_{kind}"]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One performance commit: the task that agents were given.
+
+    ``human`` and ``parent`` are revisions as the run recorded them, full or abbreviated, lower-case hex.
+    """
+
+    repo: str
+    human: str
+    parent: str
+
+    def __post_init__(self) -> None:
+        for what, revision in (("human", self.human), ("parent", self.parent)):
+            if revision and not all(c in "0123456789abcdef" for c in revision):
+                raise ValueError(f"{self.repo}: {what} commit {revision!r} is not hexadecimal")
+
+    @property
+    def short(self) -> str:
+        """The first eight characters of the human commit, as file names and people write it."""
+        return self.human[:8]
+
+    @property
+    def name(self) -> str:
+        """``minivllm-1a2b3c4d``."""
+        return f"{self.repo}-{self.short}"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRun:
+    """One agent's attempt at one commit, as found on disk.
+
+    ``run`` is the timestamp or run id of the folder; ``status`` is the agent's own word, lower case;
+    ``trouble`` is what discovery saw amiss (unreadable journal, no commit, …), empty when nothing;
+    ``returncode``, ``duration_s`` and ``time_budget_minutes`` come from the journal's agent block.
+    """
+
+    commit: Commit
+    agent: str
+    model: str
+    run: str
+    item: str
+    folder: str
+    alias: str
+    has_patch: bool
+    status: str = ""
+    trouble: str = ""
+    returncode: int | None = None
+    duration_s: float | None = None
+    time_budget_minutes: float | None = None
+
+    @property
+    def id(self) -> str:
+        """``minivllm/1a2b3c4d/trae/claude-sonnet-45/2026-01-01_00-00-00/minivllm_core-0000``: unique, stable."""
+        return f"{self.commit.repo}/{self.commit.short}/{self.agent}/{self.model}/{self.run}/{self.item}"
+
+    @property
+    def patch(self) -> Path:
+        """Where the patch stands, if there is one."""
+        return Path(self.folder, "model_patch.diff")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What one pytest item evaluates: an agent run and the script that measures it (``None``: there is none)."""
+
+    run: AgentRun
+    script: Path | None
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.run.id
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One tree of a commit: ``run`` is the agent run's id where the role is PATCHED, empty otherwise."""
+
+    role: Role
+    run: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.role is Role.PATCHED) != bool(self.run):
+            raise ValueError(f"a patched side names its run and no other side does, got {self.role} {self.run!r}")
+
+    def __str__(self) -> str:
+        return f"{self.role}({self.run})" if self.run else str(self.role)
+
+
+BASELINE = Side(Role.BASELINE)
+HUMAN = Side(Role.HUMAN)
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How a process ran and ended. ``stdout`` and ``stderr`` are bounded: a head and a tail of what was written."""
+
+    command: tuple[str, ...]
+    ending: Ending
+    code: int | None
+    stdout: str
+    stderr: str
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SideSamples:
+    """Times of one side: for each process start its turns, in seconds per call of the experiment.
+
+    ``cpu_s`` and ``wall_s`` have the same shape: starts x turns.
+    """
+
+    side: Side
+    iterations: int
+    wall_s: tuple[tuple[float, ...], ...]
+    cpu_s: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        if [len(turns) for turns in self.wall_s] != [len(turns) for turns in self.cpu_s]:
+            raise ValueError(f"{self.side}: wall and CPU times differ in shape")
+        for turns in (*self.wall_s, *self.cpu_s):
+            for seconds in turns:
+                if not (isfinite(seconds) and seconds >= 0):
+                    raise ValueError(f"{self.side}: a sample must be finite and not negative, got {seconds}")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One side against the baseline. ``point``, ``low``, ``high`` are speedups: 1.2 is a fifth more per second.
+
+    ``confidence`` is that of ``low``..``high``; ``p_value`` is two-sided against "no change"; ``clock`` is
+    ``cpu`` or ``wall``; ``change`` says whether it changed at all, ``category`` what that is called;
+    ``needed_starts`` estimates the starts that would decide an inconclusive comparison.
+    """
+
+    baseline: Side
+    candidate: Side
+    starts: int
+    point: float
+    low: float
+    high: float
+    confidence: float
+    p_value: float
+    clock: str
+    change: Change
+    category: Category
+    needed_starts: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.low <= self.point <= self.high:
+            raise ValueError(f"an interval must hold its point, got {self.low} {self.point} {self.high}")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why nothing was measured: on which side, at which stage, whose move it is, and what mends it."""
+
+    category: Category
+    stage: Stage
+    reason: str
+    side: Role | None = None
+    blame: Blame | None = None
+    hint: str | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.category.measured:
+            raise ValueError(f"{self.category} is no failure")
+        if "\n" in self.reason or not self.reason:
+            raise ValueError(f"a reason is one line, got {self.reason!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Integrity:
+    """What was proven of the measured side; ``None`` where it could not be looked at."""
+
+    loaded_from_workspace: bool | None = None
+    patched_lines: int | None = None
+    patched_lines_executed: int | None = None
+    equivalence: str = "unchecked"
+    clock_ratio: float | None = None
+    first_call_speedup: float | None = None
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one case: a comparison, or a failure. ``results/`` holds one line for each.
+
+    ``sides`` maps ``baseline``/``human``/``patched`` to their samples. ``fingerprint`` changes when the patch, the
+    script, the commits, the environment or the protocol does.
+    """
+
+    case: Case
+    comparison: Comparison | None
+    failure: Failure | None
+    human: Comparison | None = None
+    sides: Mapping[str, SideSamples] = field(default_factory=dict)
+    integrity: Integrity = field(default_factory=Integrity)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+    started_at: str = ""
+    duration_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if (self.comparison is None) == (self.failure is None):
+            raise ValueError(f"{self.case.id}: an outcome is a comparison or a failure")
+
+    @property
+    def category(self) -> Category:
+        """The one word for it."""
+        if self.failure is not None:
+            return self.failure.category
+        assert self.comparison is not None
+        return self.comparison.category

@@ -1,0 +1,108 @@
+"""Verdicts from samples whose truth is known."""
+
+from __future__ import annotations
+
+from math import isclose
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_perfagents.judge import Rule, clock_for, compare, is_decided
+from pytest_perfagents.model import BASELINE, Category, Change, Role, Side, SideSamples
+
+PATCHED = Side(Role.PATCHED, "r")
+RULE = Rule()
+
+
+def samples(side, true_s, *, starts=40, turns=8, noise=0.005, seed=0, busy=1.0):
+    random = np.random.default_rng(seed)
+    wall = true_s * np.exp(random.normal(0, noise, (starts, turns)))
+    as_tuples = tuple(tuple(row) for row in wall.tolist())
+    return SideSamples(side, 1, as_tuples, tuple(tuple(s * busy for s in row) for row in as_tuples))
+
+
+def verdict(ratio, **how):
+    baseline = samples(BASELINE, 0.010, seed=1, **how)
+    return compare(baseline, samples(PATCHED, 0.010 / ratio, seed=2, **how), clock="cpu", rule=RULE)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "category", "change"),
+    [
+        (1.5, Category.SUCCESS_IMPROVEMENT, Change.FASTER),
+        (0.5, Category.SUCCESS_REGRESSION, Change.SLOWER),
+        (1.0, Category.SUCCESS_NEUTRAL, Change.SAME),
+        (1.03, Category.SUCCESS_NEUTRAL, Change.FASTER),
+        (0.97, Category.SUCCESS_NEUTRAL, Change.SLOWER),
+    ],
+)
+def test_a_known_ratio_gets_its_name(ratio, category, change):
+    comparison = verdict(ratio)
+    assert (comparison.category, comparison.change) == (category, change)
+    assert comparison.low <= ratio <= comparison.high or isclose(comparison.point, ratio, rel_tol=0.01)
+    assert is_decided(comparison)
+
+
+def test_noise_without_enough_starts_is_inconclusive_and_says_what_would_decide():
+    comparison = verdict(1.0, starts=10, noise=0.3)
+    assert comparison.category is Category.SUCCESS_INCONCLUSIVE
+    assert comparison.needed_starts > 10
+    assert not is_decided(comparison)
+
+
+def test_one_start_decides_nothing_however_large_the_difference():
+    comparison = verdict(100.0, starts=1)
+    assert comparison.category is Category.SUCCESS_INCONCLUSIVE
+    assert comparison.needed_starts == 10
+    assert isclose(comparison.point, 100, rel_tol=0.02)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0.3, 3.0), st.integers(0, 1000))
+def test_swapping_the_sides_gives_the_reciprocal(ratio, seed):
+    a = samples(BASELINE, 0.01, starts=12, seed=seed)
+    b = samples(PATCHED, 0.01 * ratio, starts=12, seed=seed + 1)
+    there, back = (compare(x, y, clock="wall", rule=RULE) for x, y in ((a, b), (b, a)))
+    assert isclose(there.point, 1 / back.point)
+    assert isclose(there.low, 1 / back.high)
+    opposite = {Change.FASTER: Change.SLOWER, Change.SLOWER: Change.FASTER}
+    assert back.change is opposite.get(there.change, there.change)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(1e-6, 1e3))
+def test_the_unit_of_time_does_not_matter(scale):
+    a, b = samples(BASELINE, 0.01, starts=12, seed=3), samples(PATCHED, 0.012, starts=12, seed=4)
+    scaled = [
+        SideSamples(s.side, 1, *(tuple(tuple(t * scale for t in row) for row in s.wall_s) for _ in range(2)))
+        for s in (a, b)
+    ]
+    assert isclose(
+        compare(a, b, clock="wall", rule=RULE).point, compare(*scaled, clock="wall", rule=RULE).point, rel_tol=1e-6
+    )
+
+
+def test_the_cpu_clock_counts_only_for_code_that_computes_all_the_time_on_one_thread():
+    busy, idle, parallel = (samples(BASELINE, 0.01, busy=share) for share in (1.0, 0.5, 1.9))
+    assert clock_for([busy, busy]) == "cpu"
+    assert clock_for([busy, idle]) == "wall"
+    assert clock_for([busy, parallel]) == "wall"
+
+
+def test_clocks_that_contradict_each_other_decide_nothing():
+    baseline = samples(BASELINE, 0.010, seed=1)
+    waits = samples(PATCHED, 0.020, seed=2, busy=0.25)  # half the CPU time, twice the wall time
+    comparison = compare(baseline, waits, clock="cpu", rule=RULE)
+    assert comparison.change is Change.UNCLEAR
+    assert comparison.category is Category.SUCCESS_INCONCLUSIVE
+
+
+def test_an_interruption_of_single_turns_does_not_move_the_verdict():
+    quiet = samples(BASELINE, 0.010, seed=1, turns=10)
+    walls = [list(row) for row in samples(PATCHED, 0.010, seed=2, turns=10).wall_s]
+    for row in walls:
+        row[3] *= 50
+    disturbed = SideSamples(PATCHED, 1, *(tuple(map(tuple, walls)) for _ in range(2)))
+    assert compare(quiet, disturbed, clock="wall", rule=RULE).category is Category.SUCCESS_NEUTRAL
