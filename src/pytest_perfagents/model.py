@@ -194,6 +194,7 @@ class AgentRun:
     returncode: int | None = None
     duration_s: float | None = None
     time_budget_minutes: float | None = None
+    patch_file: str = "model_patch.diff"
 
     @property
     def id(self) -> str:
@@ -202,8 +203,8 @@ class AgentRun:
 
     @property
     def patch(self) -> Path:
-        """Where the patch stands, if there is one."""
-        return Path(self.folder, "model_patch.diff")
+        """The file that holds the patch, if there is one: a diff, or a ``prediction.jsonl``."""
+        return Path(self.folder, self.patch_file)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Where code runs: one file each, all passing the same conformance tests."""

@@ -1,0 +1,203 @@
+"""What a backend offers: workspaces, and workers that run a perf script in one of them.
+
+A backend is one file in this package and passes ``tests/backends/test_conformance.py``. The code under test
+never raises through these interfaces: it comes back as a `Reply` that is not ok, a `WorkerEnded` (the
+process is gone) or a `WorkspaceFailure` (there is nothing to run). `UsageError` and `BackendError` are the
+user's to mend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pytest_perfagents.model import Commit, Execution, Failure, Side
+
+if TYPE_CHECKING:
+    from pytest_perfagents.patches import Patch
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A worker's answer to one request.
+
+    ``value`` holds what the operation returns (see `Worker.request`), empty unless ``ok``; ``error`` is the
+    exception that came out of the script: ``type``, ``message``, ``bases`` (names of its classes), ``module``
+    (ImportError.name), ``code`` (SystemExit), ``phase`` (import, setup, experiment, check, …), ``where``
+    (file, line, function of the innermost frame), ``traceback`` (at most 8 KB) and ``chain`` (causes and
+    contexts as {type, message, module}, the deepest last).
+
+    ``wall_s`` and ``cpu_s`` were read by the harness around the exchange, out of reach of the code under
+    test; ``cpu_s`` is None where the process's clock cannot be read.
+    """
+
+    ok: bool
+    value: Mapping[str, Any]
+    error: Mapping[str, Any] | None
+    wall_s: float
+    cpu_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramRun:
+    """A script that ran to its end in a process of its own.
+
+    ``modules`` (name: file) are those of the measured packages that were loaded, ``targets`` what became of
+    the modules that the script names (as in `Worker.request`); both are empty where the process was killed
+    or left through ``os._exit``. ``error`` is what ended it, in the form of `Reply.error`. ``returned`` is
+    filled by `Workspace.call_run_test`: ``value``, ``wall_ns``, ``cpu_ns``.
+    """
+
+    execution: Execution
+    modules: Mapping[str, str | None] = field(default_factory=dict)
+    targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    error: Mapping[str, Any] | None = None
+    returned: Mapping[str, Any] | None = None
+
+
+class WorkerEnded(Exception):  # noqa: N818 - it is an event that callers expect, not an error of theirs
+    """The worker died, or did not answer in time (``execution.ending``) while it was asked for ``op``."""
+
+    def __init__(self, execution: Execution, op: str) -> None:
+        super().__init__(f"the worker ended ({execution.ending}, {execution.code}) during {op}")
+        self.execution = execution
+        self.op = op
+
+
+class WorkspaceFailure(Exception):  # noqa: N818
+    """A side could not be prepared; ``failure`` says why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.reason)
+        self.failure = failure
+
+
+class Worker(Protocol):
+    """A live process with the script in it. Whoever starts one closes it, in a ``finally``."""
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        ...
+
+    @property
+    def hello(self) -> Mapping[str, Any]:
+        """What it said of itself: ``python``, ``implementation``, ``executable``, ``platform``."""
+        ...
+
+    @property
+    def startup_s(self) -> float:
+        """Seconds from the start of the process until it was ready for requests."""
+        ...
+
+    def send(self, op: str, **arguments: Any) -> None:
+        """Post a request without waiting for its answer, so that several workers can load side by side."""
+        ...
+
+    def wait(self, timeout_s: float) -> Reply:
+        """The answer to the request posted last; raises `WorkerEnded`."""
+        ...
+
+    def cpu_s(self) -> float | None:
+        """CPU time of the process so far, read from outside; None where it cannot be read."""
+        ...
+
+    def request(self, op: str, timeout_s: float, **arguments: Any) -> Reply:
+        """Ask for one operation; raises `WorkerEnded`, also on every request after the end.
+
+        ``trace`` files={path relative to the workspace: [lines]}; before ``load``
+            records which of these lines run
+        ``load`` script=path, env={name: value} (set before the script is imported)
+            -> style (driven, benchmark, run_test, program), has [names], import_s, python, torch_cuda,
+            targets {module: {file, loaded, names, error}}: the modules of the measured packages that the
+            script names; ``error`` is what a swallowed import hides. A ``program`` is not imported.
+        ``turn`` iterations=1, setup=True -> wall_ns, cpu_ns (of the calls alone), setup_ns, threads,
+            children (processes), cuda_ms (None without a GPU)
+        ``store`` path -> stored, message: the last result through the script's ``store_result``
+        ``check`` path -> equal (True, False, None: the script cannot tell), message
+        ``modules`` retry=True -> modules {name: file}, targets (as in ``load``, those inside functions too)
+        ``traced`` -> import, setup, call, executable: each {path: [lines]} of the lines asked for
+        """
+        ...
+
+    def close(self) -> Execution:
+        """End it, and whatever it started; may be called again."""
+        ...
+
+
+class Workspace(Protocol):
+    """One side of one commit, ready to run code."""
+
+    @property
+    def root(self) -> Path:
+        """The tree; equally long for every workspace of a session."""
+        ...
+
+    @property
+    def side(self) -> Side:
+        """Which side it is."""
+        ...
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What was noticed while it was prepared, for `Integrity.flags`."""
+        ...
+
+    @property
+    def scratch(self) -> Path:
+        """A folder outside the tree for result files."""
+        ...
+
+    def describe(self) -> Mapping[str, Any]:
+        """Interpreter, versions and platform, for the record."""
+        ...
+
+    @property
+    def patch(self) -> Patch | None:
+        """The agent's patch, where it is a patched side."""
+        ...
+
+    def start_worker(self, *, seed: int, padding: int) -> Worker:
+        """Start a process and wait for its greeting.
+
+        ``seed`` makes the hash seed, ``padding`` (bytes) shifts the memory layout. Call it from a thread that
+        outlives the worker: Linux ends a worker with the thread that started it. Raises `WorkerEnded`.
+        """
+        ...
+
+    def run_program(
+        self,
+        script: Path,
+        arguments: Sequence[str],
+        timeout_s: float,
+        env: Mapping[str, str],
+        *,
+        seed: int = 1,
+        padding: int = 0,
+    ) -> ProgramRun:
+        """Run the script as ``__main__`` with these arguments in a process of its own, to its end."""
+        ...
+
+    def call_run_test(
+        self,
+        script: Path,
+        arguments: Mapping[str, Any],
+        timeout_s: float,
+        env: Mapping[str, str],
+        *,
+        seed: int = 1,
+        padding: int = 0,
+    ) -> ProgramRun:
+        """Import the script in a process of its own; call its ``run_test`` with those arguments it takes."""
+        ...
+
+
+class Backend(Protocol):
+    """Where code runs."""
+
+    def workspace(self, commit: Commit, side: Side, patch: Path | None) -> AbstractContextManager[Workspace]:
+        """Prepare one side; entering raises `WorkspaceFailure`, leaving removes all that it made."""
+        ...

@@ -1,0 +1,127 @@
+"""A worker at the other end of a child's channel: JSON lines, and clocks read from outside."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from secrets import token_hex
+from typing import Any
+
+from pytest_perfagents.backends.base import Reply, WorkerEnded
+from pytest_perfagents.model import Execution
+from pytest_perfagents.process import ChannelClosed, Child, Command
+
+EXIT_S = 2.0
+SEND_S = 10.0
+
+
+class ChannelWorker:
+    """``worker.py`` in a process of ours. A reply counts only with the request's unguessable id in it."""
+
+    def __init__(self, command: Command, spec: Mapping[str, Any]) -> None:
+        """Start ``command`` with the spec as its last argument; ``command.timeout_s`` is for the greeting."""
+        self._id = token_hex(8)
+        self._op = "start"
+        self._closed: Execution | None = None
+        self._wall_s = time.perf_counter()
+        self._cpu_s: float | None = None
+        argv = (*command.argv, json.dumps({**spec, "mode": "serve", "id": self._id}))
+        self._child = Child(Command(argv, command.cwd, command.env, command.timeout_s))
+        try:
+            greeting = self.wait(command.timeout_s)
+        except BaseException:
+            self._child.end()
+            raise
+        self._hello = greeting.value
+        self._startup_s = greeting.wall_s
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._child.pid
+
+    @property
+    def hello(self) -> Mapping[str, Any]:
+        """What it said of itself."""
+        return self._hello
+
+    @property
+    def startup_s(self) -> float:
+        """Seconds from the start of the process to its greeting."""
+        return self._startup_s
+
+    def cpu_s(self) -> float | None:
+        """CPU time of all the process's threads, by its clock as the kernel keeps it (Linux)."""
+        if self._closed is not None or not self._child.pid:
+            return None
+        with suppress(OSError, OverflowError):
+            return time.clock_gettime((~self._child.pid << 3) | 2)
+        return None
+
+    def request(self, op: str, timeout_s: float, **arguments: Any) -> Reply:
+        """Post a request and wait for its answer."""
+        self.send(op, **arguments)
+        return self.wait(timeout_s)
+
+    def send(self, op: str, **arguments: Any) -> None:
+        """Post a request; that nobody reads it is found by `wait`."""
+        self._op, self._id = op, token_hex(8)
+        line = json.dumps({"id": self._id, "op": op, "arguments": arguments})
+        self._cpu_s = self.cpu_s()
+        self._wall_s = time.perf_counter()
+        with suppress(ChannelClosed, TimeoutError):
+            self._child.send(line, time.monotonic() + SEND_S)
+
+    def wait(self, timeout_s: float) -> Reply:
+        """The answer to the request posted last."""
+        if self._closed is not None:
+            raise WorkerEnded(self._closed, self._op)
+        deadline = time.monotonic() + timeout_s
+        try:
+            answer = None
+            while answer is None:
+                line = self._child.receive(deadline)
+                wall_s = time.perf_counter() - self._wall_s
+                answer = self._answer(line)
+        except TimeoutError:
+            self._closed = self._child.end(
+                timed_out=True, note=f"no answer to {self._op} in {timeout_s:.3g} s"
+            )
+            raise WorkerEnded(self._closed, self._op) from None
+        except ChannelClosed:
+            note = (
+                "" if self._child.wait(EXIT_S) else f"it closed its channel during {self._op} and was ended"
+            )
+            self._closed = self._child.end(note=note)
+            raise WorkerEnded(self._closed, self._op) from None
+        now = self.cpu_s()
+        cpu_s = None if now is None or self._cpu_s is None else now - self._cpu_s
+        value, error = answer.get("value"), answer.get("error")
+        return Reply(
+            answer["ok"] is True,
+            value if isinstance(value, dict) else {},
+            error if isinstance(error, dict) else None,
+            wall_s,
+            cpu_s,
+        )
+
+    def close(self) -> Execution:
+        """Ask it to exit, end what is left."""
+        if self._closed is None:
+            try:
+                self.send("exit")
+                self._child.wait(EXIT_S)
+            finally:
+                self._closed = self._child.end()
+        return self._closed
+
+    def _answer(self, line: str) -> dict[str, Any] | None:
+        """The line as an answer to the last request; None if it is anything else."""
+        try:
+            answer = json.loads(line)
+        except (ValueError, RecursionError):
+            return None
+        is_ours = isinstance(answer, dict) and answer.get("id") == self._id and "ok" in answer
+        return answer if is_ours else None

@@ -1,0 +1,374 @@
+"""A backend without processes: its sides answer from a description, on a clock that only they move.
+
+For tests of the harness and the plugin, which then never sleep and never depend on the machine's speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from pytest_perfagents.backends.base import ProgramRun, Reply, WorkerEnded, WorkspaceFailure
+from pytest_perfagents.model import Commit, Ending, Execution, Failure, Side
+
+if TYPE_CHECKING:
+    from pytest_perfagents.patches import Patch
+
+LinesByFile = Mapping[str, Sequence[int]]
+
+
+@dataclass(slots=True)
+class Clock:
+    """Time as the scripted sides spend it; call it for the seconds so far."""
+
+    now_s: float = 1000.0
+
+    def __call__(self) -> float:
+        """Seconds so far, like ``time.monotonic``."""
+        return self.now_s
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now_s += seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Dies:
+    """The process ends during a request."""
+
+    ending: Ending = Ending.EXITED
+    code: int | None = 1
+    stderr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hangs:
+    """A request is never answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raises:
+    """The script raises: ``error`` as in `Reply.error`; what it leaves out is filled in."""
+
+    type: str = "RuntimeError"
+    message: str = "boom"
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def described(self, phase: str) -> dict[str, Any]:
+        """As a worker would describe it."""
+        trace = f"Traceback (most recent call last):\n{self.type}: {self.message}\n"
+        return {
+            "type": self.type, "message": self.message, "bases": [self.type, "Exception"], "phase": phase,
+            "where": None, "traceback": trace, "chain": [], **self.more,
+        }  # fmt: skip
+
+
+Mishap = Dies | Hangs | Raises
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedSide:
+    """How one side behaves.
+
+    ``call_s`` is the time of one call, or a function of its number in the process (0 is the first).
+    ``noise`` is the relative spread of a turn, ``start_noise`` that of a whole process. ``cpu_share`` is
+    CPU time per wall time; ``outside`` what an honest clock reads per second that the worker claims.
+    ``mishaps`` maps an operation (``start`` too) to what happens instead, ``("turn", 3)`` to what happens
+    at its fourth time in a process. ``equal`` answers ``check``; ``lines`` answers ``traced``. ``program``
+    answers `run_program`, ``returned`` is what ``run_test`` gives. ``failure`` keeps the side from being
+    prepared.
+    """
+
+    call_s: float | Callable[[int], float] = 0.01
+    noise: float = 0.0
+    start_noise: float = 0.0
+    startup_s: float = 0.05
+    import_s: float = 0.02
+    setup_s: float = 0.0
+    cpu_share: float = 1.0
+    outside: float = 1.0
+    threads: int = 1
+    children: int = 0
+    cuda: bool = False
+    style: str = "driven"
+    equal: bool | None = True
+    message: str = ""
+    stores: bool = True
+    mishaps: Mapping[str | tuple[str, int], Mishap] = field(default_factory=dict)
+    modules: Mapping[str, str | None] = field(default_factory=dict)
+    targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    lines: Mapping[str, LinesByFile] = field(default_factory=dict)
+    program: Execution | None = None
+    returned: float | None = None
+    flags: tuple[str, ...] = ()
+    failure: Failure | None = None
+    patch: Patch | None = None
+
+
+class ScriptedWorker:
+    """A worker that answers from a `ScriptedSide`."""
+
+    def __init__(self, side: ScriptedSide, clock: Clock, pid: int, random: Random) -> None:
+        self._side, self._clock, self._random = side, clock, random
+        self._pid = pid
+        self._began_s = clock()
+        self._cpu_s = 0.0
+        self._factor = _spread(random, side.start_noise)
+        self._done: dict[str, int] = {}
+        self._calls = 0
+        self._posted: tuple[str, dict[str, Any]] = ("start", {})
+        self._ended: Execution | None = None
+        self._loaded = False
+        self._result = False
+        self._spend(side.startup_s)
+        self._mishap("start", 60.0)
+
+    @property
+    def pid(self) -> int:
+        """A number that no process has."""
+        return self._pid
+
+    @property
+    def hello(self) -> Mapping[str, Any]:
+        """A made-up interpreter."""
+        return {
+            "python": "3.11.0",
+            "implementation": "Scripted",
+            "executable": "python",
+            "platform": "scripted",
+        }
+
+    @property
+    def startup_s(self) -> float:
+        """As described."""
+        return self._side.startup_s
+
+    def cpu_s(self) -> float | None:
+        """CPU time spent so far."""
+        return None if self._ended else self._cpu_s
+
+    def send(self, op: str, **arguments: Any) -> None:
+        """Post a request."""
+        self._posted = op, arguments
+
+    def wait(self, timeout_s: float) -> Reply:
+        """Answer it."""
+        op, arguments = self._posted
+        if self._ended is not None:
+            raise WorkerEnded(self._ended, op)
+        wall_s, cpu_s = self._clock(), self._cpu_s
+        error = self._mishap(op, timeout_s)
+        value: Mapping[str, Any] = {}
+        if error is None:
+            try:
+                value = getattr(self, f"_{op}")(**arguments)
+            except Refused as refused:
+                error = Raises("Refusal", str(refused)).described("harness")
+        elapsed_s = self._clock() - wall_s
+        if elapsed_s > timeout_s:
+            self._end(Ending.TIMED_OUT, None, f"no answer to {op} in {timeout_s:g} s")
+        return Reply(error is None, value, error, elapsed_s, self._cpu_s - cpu_s)
+
+    def request(self, op: str, timeout_s: float, **arguments: Any) -> Reply:
+        """Post and answer a request."""
+        self.send(op, **arguments)
+        return self.wait(timeout_s)
+
+    def close(self) -> Execution:
+        """End the worker."""
+        if self._ended is None:
+            self._ended = self._execution(Ending.EXITED, 0, "")
+        return self._ended
+
+    def _load(self, script: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
+        self._spend(self._side.import_s)
+        self._loaded = True
+        return {
+            "style": self._side.style,
+            "has": ["setup", "experiment"],
+            "import_s": self._side.import_s,
+            "python": "3.11.0",
+            "torch_cuda": self._side.cuda,
+            "targets": dict(self._side.targets),
+        }
+
+    def _turn(self, iterations: int = 1, setup: bool = True) -> dict[str, Any]:
+        if not self._loaded or self._side.style not in ("driven", "benchmark"):
+            raise Refused("a turn needs a loaded script")
+        setup_s = self._side.setup_s if setup or not self._result else 0.0
+        self._spend(setup_s)
+        call_s = self._side.call_s
+        seconds = sum(
+            call_s(self._calls + number) if callable(call_s) else call_s for number in range(iterations)
+        )
+        self._calls += iterations
+        seconds *= self._factor * _spread(self._random, self._side.noise)
+        self._spend(seconds)
+        self._result = True
+        return {
+            "wall_ns": round(seconds * 1e9),
+            "cpu_ns": round(seconds * self._side.cpu_share * 1e9),
+            "setup_ns": round(setup_s * 1e9),
+            "threads": self._side.threads,
+            "children": self._side.children,
+            "cuda_ms": seconds * 1e3 if self._side.cuda else None,
+        }
+
+    def _store(self, path: str) -> dict[str, Any]:
+        self._need_result()
+        if self._side.stores:
+            Path(path).write_text("scripted", encoding="utf-8")
+        return {"stored": self._side.stores, "message": "" if self._side.stores else "no store_result()"}
+
+    def _check(self, path: str) -> dict[str, Any]:
+        self._need_result()
+        return {"equal": self._side.equal, "message": self._side.message}
+
+    def _modules(self, retry: bool = True) -> dict[str, Any]:
+        return {"modules": dict(self._side.modules), "targets": dict(self._side.targets)}
+
+    def _trace(self, files: LinesByFile) -> dict[str, Any]:
+        return {}
+
+    def _traced(self) -> dict[str, Any]:
+        return {
+            name: dict(self._side.lines.get(name, {})) for name in ("executable", "import", "setup", "call")
+        }
+
+    def _need_result(self) -> None:
+        if not self._result:
+            raise Refused("there is no result before a turn")
+
+    def _spend(self, seconds: float) -> None:
+        self._clock.advance(seconds * self._side.outside)
+        self._cpu_s += seconds * self._side.cpu_share * self._side.outside
+
+    def _mishap(self, op: str, timeout_s: float) -> dict[str, Any] | None:
+        """The error that the operation raises this time, if any; raises WorkerEnded at the process's end."""
+        number = self._done.get(op, 0)
+        self._done[op] = number + 1
+        match self._side.mishaps.get((op, number), self._side.mishaps.get(op)):
+            case Raises() as raises:
+                phase = {"load": "import", "turn": "experiment"}.get(op, op)
+                return raises.described(phase)
+            case Dies(ending, code, stderr):
+                self._end(ending, code, stderr)
+            case Hangs():
+                self._clock.advance(timeout_s)
+                self._end(Ending.TIMED_OUT, None, f"no answer to {op} in {timeout_s:g} s")
+        return None
+
+    def _end(self, ending: Ending, code: int | None, stderr: str) -> None:
+        self._ended = self._execution(ending, code, stderr)
+        raise WorkerEnded(self._ended, self._posted[0])
+
+    def _execution(self, ending: Ending, code: int | None, stderr: str) -> Execution:
+        return Execution(("python", "worker"), ending, code, "", stderr, self._clock() - self._began_s)
+
+
+class Refused(Exception):  # noqa: N818
+    """A request that makes no sense now."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedWorkspace:
+    """A side as described; only ``scratch`` is real."""
+
+    root: Path
+    side: Side
+    flags: tuple[str, ...]
+    patch: Patch | None
+    scratch: Path
+    behaviour: ScriptedSide
+    clock: Clock
+    pids: Iterator[int]
+    live: list[ScriptedWorker]
+
+    def describe(self) -> Mapping[str, Any]:
+        """A made-up machine."""
+        return {"python": "3.11.0", "platform": "scripted", "backend": "scripted"}
+
+    def start_worker(self, *, seed: int, padding: int) -> ScriptedWorker:
+        """A worker whose noise comes from the seed and the side."""
+        random = Random(f"{seed}/{padding}/{self.side}")
+        worker = ScriptedWorker(self.behaviour, self.clock, next(self.pids), random)
+        self.live.append(worker)
+        return worker
+
+    def run_program(
+        self,
+        script: Path,
+        arguments: Sequence[str],
+        timeout_s: float,
+        env: Mapping[str, str],
+        *,
+        seed: int = 1,
+        padding: int = 0,
+    ) -> ProgramRun:
+        """The execution that was described."""
+        ended = self.behaviour.program or Execution((str(script),), Ending.EXITED, 0, "", "", 0.0)
+        if ended.duration_s > timeout_s:
+            ended = Execution(ended.command, Ending.TIMED_OUT, None, ended.stdout, ended.stderr, timeout_s)
+        self.clock.advance(ended.duration_s)
+        return ProgramRun(ended, dict(self.behaviour.modules), dict(self.behaviour.targets))
+
+    def call_run_test(
+        self,
+        script: Path,
+        arguments: Mapping[str, Any],
+        timeout_s: float,
+        env: Mapping[str, str],
+        *,
+        seed: int = 1,
+        padding: int = 0,
+    ) -> ProgramRun:
+        """The same, with what ``run_test`` was described to return, in one second."""
+        run = self.run_program(script, (), timeout_s, env, seed=seed, padding=padding)
+        if self.behaviour.returned is None:
+            return run
+        returned = {"value": self.behaviour.returned, "wall_ns": 10**9, "cpu_ns": 10**9}
+        return ProgramRun(run.execution, run.modules, run.targets, None, returned)
+
+
+class ScriptedBackend:
+    """Sides by their `Side`; ``live`` lists every worker that was started, ``entered`` every workspace."""
+
+    def __init__(self, sides: Mapping[Side, ScriptedSide], folder: Path, clock: Clock | None = None) -> None:
+        """``folder`` is where ``scratch`` folders are made."""
+        self.sides = sides
+        self.clock = clock or Clock()
+        self.live: list[ScriptedWorker] = []
+        self.entered: list[Side] = []
+        self._folder = folder
+        self._pids, self._numbers = count(1), count(1)
+
+    @contextmanager
+    def workspace(self, commit: Commit, side: Side, patch: Path | None) -> Iterator[ScriptedWorkspace]:
+        """A side as described; raises WorkspaceFailure where that says so."""
+        behaviour = self.sides[side]
+        self.entered.append(side)
+        if behaviour.failure is not None:
+            raise WorkspaceFailure(behaviour.failure)
+        root = self._folder / f"{next(self._numbers):06d}"
+        scratch = root / "scratch"
+        scratch.mkdir(parents=True)
+        yield ScriptedWorkspace(
+            root,
+            side,
+            behaviour.flags,
+            behaviour.patch,
+            scratch,
+            behaviour,
+            self.clock,
+            self._pids,
+            self.live,
+        )
+
+
+def _spread(random: Random, relative: float) -> float:
+    return random.lognormvariate(0.0, relative) if relative else 1.0

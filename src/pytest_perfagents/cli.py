@@ -1,0 +1,124 @@
+"""``perfagents``: what there is, what it left on the disk, and the last results, without pytest."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from pytest_perfagents.config import Config, load_config
+from pytest_perfagents.model import UsageError
+from pytest_perfagents.naming import CONFIG_NAME
+
+_config_option = click.option(
+    "--config",
+    "-c",
+    "file",
+    default=CONFIG_NAME,
+    envvar="PERFAGENTS_CONFIG",
+    show_default=True,
+    show_envvar=True,
+    type=click.Path(path_type=Path),
+    help="The configuration file.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pytest-perfagents")
+def commands() -> None:
+    """Agents' patches as performance tests; evaluating them is pytest's job: pytest --agent NAME."""
+
+
+@commands.command()
+@_config_option
+def agents(file: Path) -> None:
+    """List the agents that --agent takes, with their runs by repository."""
+    from pytest_perfagents.discovery import discover
+
+    runs = discover(load_config(file))
+    if not runs:
+        click.echo("no runs")
+        return
+    counts = Counter((run.alias, run.commit.repo) for run in runs)
+    width = max(len(alias) for alias, _ in counts)
+    for alias in sorted({alias for alias, _ in counts}):
+        by_repo = {repo: count for (name, repo), count in sorted(counts.items()) if name == alias}
+        details = ", ".join(f"{count} {repo}" for repo, count in by_repo.items())
+        click.echo(f"{alias:{width}}  {sum(by_repo.values()):5}  {details}")
+    click.echo(f"{len(runs)} runs of {len({run.commit.name for run in runs})} commits")
+
+
+@commands.command()
+@_config_option
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Also remove our clones' caches; they are made anew when needed.",
+)
+def clean(file: Path, everything: bool) -> None:
+    """Remove what killed sessions left behind, and say how much disk the cache uses."""
+    from pytest_perfagents.gitrepo import prune_all
+    from pytest_perfagents.leases import sweep
+
+    config = load_config(file)
+    before = _size(config.cache)
+    sweep(config.cache, prune=prune_all)
+    if everything:
+        _remove_caches(config)
+    after = _size(config.cache)
+    click.echo(f"removed {_megabytes(before - after)}; {config.cache} uses {_megabytes(after)}")
+
+
+def _remove_caches(config: Config) -> None:
+    """Our own repositories and the worktrees that hang on them; sessions that are alive keep both."""
+    sessions = config.cache / "sessions"
+    alive = [folder for folder in sessions.glob("*") if folder.is_dir()]  # the sweep has left no others
+    if alive:
+        raise UsageError(
+            f"{len(alive)} session(s) use {config.cache}; end them before perfagents clean --all"
+        )
+    for name in ("repos", "sessions"):
+        shutil.rmtree(config.cache / name, ignore_errors=True)
+
+
+def _size(folder: Path) -> int:
+    return (
+        sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()) if folder.is_dir() else 0
+    )
+
+
+def _megabytes(size: int) -> str:
+    return f"{max(size, 0) / 1e6:.1f} MB"
+
+
+@commands.command()
+@click.argument("results", type=click.Path(path_type=Path))
+def show(results: Path) -> None:
+    """Show the terminal section again.
+
+    RESULTS is a run's folder, a folder of runs (its latest), or a --perf-json file.
+    """
+    from pytest_perfagents.report.terminal import Screen, render
+    from pytest_perfagents.store import latest_run, load_results
+
+    if results.is_dir() and not any(results.glob("outcomes*.jsonl")):
+        results = results / (latest_run(results) or "")
+    stored = load_results(results)
+    is_terminal = sys.stdout.isatty()
+    screen = Screen(shutil.get_terminal_size().columns, is_terminal, sys.stdout.encoding or "utf-8")
+    click.echo(render(list(stored.records.values()), screen, where=str(results)), nl=False)
+    if stored.damaged:
+        click.echo(f"{stored.damaged} unfinished line(s) passed over", err=True)
+
+
+def main() -> None:
+    """The console script; a UsageError is a message and exit status 2."""
+    try:
+        commands()
+    except UsageError as error:
+        click.echo(f"perfagents: {error}", err=True)
+        sys.exit(2)

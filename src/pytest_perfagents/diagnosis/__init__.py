@@ -1,0 +1,7 @@
+"""From what happened to what it is called, whose move it is and what mends it. Pure functions over facts."""
+
+from pytest_perfagents.diagnosis.agents import agent_failure
+from pytest_perfagents.diagnosis.sides import diagnose
+from pytest_perfagents.diagnosis.types import Evidence
+
+__all__ = ["Evidence", "agent_failure", "diagnose"]

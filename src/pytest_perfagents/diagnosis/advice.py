@@ -1,0 +1,217 @@
+"""What a cause means and what mends it: one ordered table, first match wins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from pytest_perfagents.diagnosis.modules import absent_at_commit, is_compiled, missing_build, missing_module
+from pytest_perfagents.diagnosis.patterns import either
+from pytest_perfagents.diagnosis.types import Advice, Place, Raised
+from pytest_perfagents.model import Blame
+
+MODULE = re.compile(r"No module named '?(?P<module>\w+(?:\.\w+)*)")
+_Advise = Callable[[re.Match[str], Place], Advice]
+
+# A source checkout has no generated version file: vLLM says so and goes on.
+_HARMLESS = re.compile(r"No module named '\w+\._version'")
+
+
+def advise(chain: Sequence[Raised], place: Place) -> Advice | None:
+    """The advice for the deepest exception of ``chain`` (deepest last) that a rule knows, or ``None``."""
+    for raised in reversed(chain):
+        if _HARMLESS.search(raised.line):
+            continue
+        for pattern, advice in RULES:
+            if found := pattern.search(raised.line):
+                return advice(found, place)
+        if raised.type == "ModuleNotFoundError" and raised.module:
+            return missing_module(raised.module, place)
+    return None
+
+
+def _fixed(reason: str, hint: str, cause: str, blame: Blame = Blame.ENVIRONMENT) -> _Advise:
+    """Advice in words that stand; ``{name}`` in them is the pattern's group, ``{repo}`` the repository."""
+
+    def advice(found: re.Match[str], place: Place) -> Advice:
+        words = {key: value or "" for key, value in found.groupdict().items()} | {"repo": place.repo}
+        return Advice(reason.format(**words), hint.format(**words), cause.format(**words), blame)
+
+    return advice
+
+
+def _module(found: re.Match[str], place: Place) -> Advice:
+    return missing_module(found["module"], place)
+
+
+def _name(found: re.Match[str], place: Place) -> Advice:
+    """``cannot import name 'Y' from 'Z'`` and ``module 'Z' has no attribute 'Y'``: whose is Z?"""
+    name, module = found["name"], found["module"]
+    if not place.measures(module):
+        return _other_version(name, module)
+    if is_compiled(name):
+        return missing_build(f"{module}.{name}", place)
+    if found["circular"] and not place.patch_did_it:
+        hint = "import the package's top first, or take another road to what the script measures"
+        reason = f"cannot import {name!r} from {module}, whose imports run in a circle"
+        return Advice(reason, hint, f"name {module}.{name}", Blame.SCRIPT)
+    reason = f"wants {name!r} from {module}, which does not have it"
+    return absent_at_commit(reason, f"name {module}.{name}", place)
+
+
+def _other_version(name: str, module: str) -> Advice:
+    top = module.split(".")[0]
+    return Advice(
+        f"wants {name!r} from {module}, which the installed version does not have",
+        f"install the {top} of the commit's day: another version has moved or dropped it",
+        f"need the {top} of their day",
+        Blame.ENVIRONMENT,
+    )
+
+
+def _operator(found: re.Match[str], place: Place) -> Advice:
+    package = place.packages[0] if place.packages else place.repo
+    return missing_build(f"{package}.{found['name']}", place)
+
+
+def _interface(found: re.Match[str], place: Place) -> Advice:
+    reason = "calls an interface that is not there at this commit"
+    return absent_at_commit(reason, "call an interface of another commit", place)
+
+
+RULES: tuple[tuple[re.Pattern[str], _Advise], ...] = (
+    (
+        re.compile(r"operator torchvision::nms does not exist|partially initialized module 'torchvision'"),
+        _fixed(
+            "cannot import torchvision, which does not match the installed torch",
+            "install both in one command, so that they match: pip install --upgrade torch torchvision",
+            "need a torchvision that matches torch",
+        ),
+    ),
+    (
+        either(r"cannot import name '(?P<name>default_\w+_dir)' from 'triton\.runtime\.cache'"),
+        _fixed(
+            "wants {name} from triton.runtime.cache: triton is too new for this commit",
+            "install the torch of the commit's day, which brings its triton, or an older triton",
+            "need an older triton",
+        ),
+    ),
+    (
+        either(
+            r"Unknown RoPE scaling type:? '?(?P<kind>\w+)",
+            r"rope_scaling`? must be a dictionary with (?:with )?two fields",
+        ),
+        _fixed(
+            "loads a model that is too new for this commit (its RoPE scaling is unknown)",
+            "choose a model of the commit's day, such as Llama 3 in place of Llama 3.1",
+            "load a model that is too new",
+            Blame.SCRIPT,
+        ),
+    ),
+    (
+        either(
+            r"Could not import module '(?P<name>\w+)'",
+            r"cannot import name '(?P<other>\w*Processor\w*)' from 'transformers'",
+        ),
+        _fixed(
+            "cannot import {name}{other} from transformers: the installed transformers is broken",
+            "mostly torch and torchvision do not match; see the true cause with: "
+            'python -c "import torchvision, transformers.processing_utils"',
+            "need a transformers that imports",
+        ),
+    ),
+    (MODULE, _module),
+    (re.compile(r"'_OpNamespace' '(?P<name>\w+)' object has no attribute"), _operator),
+    (
+        re.compile(r"undefined symbol: \w+"),
+        _fixed(
+            "loads a compiled file that was built against another torch or Python",
+            "build it again with this interpreter's torch, or install the torch that it was built with",
+            "need compiled files that match torch",
+        ),
+    ),
+    (
+        either(
+            r"compiled using NumPy 1\.x|numpy\.dtype size changed",
+            r"module 'numpy' has no attribute|`np\.\w+` was removed",
+        ),
+        _fixed("needs an older NumPy", 'pip install "numpy<2"', "need an older NumPy"),
+    ),
+    (
+        re.compile(
+            r"cannot import name '(?P<name>\w+)' from (?P<circular>partially initialized module )?"
+            r"'(?P<module>[\w.]+)'"
+        ),
+        _name,
+    ),
+    (
+        re.compile(
+            r"(?P<circular>partially initialized )?module '(?P<module>[\w.]+)' "
+            r"has no attribute '(?P<name>\w+)'"
+        ),
+        _name,
+    ),
+    (
+        re.compile(r"(?P<file>lib(?!cuda\.)[\w.+-]+\.so[\w.]*): cannot open shared object file"),
+        _fixed(
+            "needs the shared library {file}",
+            "install what brings {file}: for libcudart and its kin the CUDA version that torch was built for",
+            "need {file}",
+        ),
+    ),
+    (
+        re.compile(
+            r"(?i)gated repo|401 Client Error|Repository Not Found for url|Invalid username or password"
+        ),
+        _fixed(
+            "wants a model that Hugging Face does not give to this user",
+            "ask for access and hand HF_TOKEN through (pass_env of [repos.{repo}]), or use an open model",
+            "need access to a model",
+        ),
+    ),
+    (
+        either(
+            r"couldn't connect to 'https|Max retries exceeded|Temporary failure in name resolution",
+            r"LocalEntryNotFoundError|outgoing traffic has been disabled",
+            flags=re.IGNORECASE,
+        ),
+        _fixed(
+            "wants something from the network, which cannot be reached",
+            "fetch it once into the cache that the measured code sees (HF_HOME), or use a local copy",
+            "need something from the network",
+        ),
+    ),
+    (
+        re.compile(r"No space left on device"),
+        _fixed(
+            "ran out of disk space",
+            "free some disk space, or set cache of [perfagents] to a larger disk",
+            "need disk space",
+        ),
+    ),
+    (
+        re.compile(r"no kernel image is available"),
+        _fixed(
+            "has no kernel for this GPU",
+            "install a torch built for this GPU's architecture, or use a GPU of the commit's day",
+            "need a torch for this GPU",
+        ),
+    ),
+    (
+        re.compile(r"(?P<what>\"?\w+\"?) not implemented for '(?P<dtype>\w+)'"),
+        _fixed(
+            "asks torch for an operation that it does not have on {dtype}",
+            "make the data in a type that torch can, then convert it: x.to(dtype)",
+            "ask torch for what it cannot do",
+            Blame.SCRIPT,
+        ),
+    ),
+    (
+        either(
+            r"\w\(\) got an unexpected keyword argument|\w\(\) missing \d+ required",
+            r"\w\(\) takes [^\n]*positional",
+            r"type object '\w+' has no attribute|'(?!NoneType)\w+' object has no attribute",
+        ),
+        _interface,
+    ),
+)

@@ -1,0 +1,136 @@
+"""Which category an exception is: an ordered table, first match wins; and a hint for each kind."""
+
+from __future__ import annotations
+
+import builtins
+import re
+
+from pytest_perfagents.diagnosis.patterns import either
+from pytest_perfagents.diagnosis.types import Place, Raised
+from pytest_perfagents.model import Role
+
+HARDWARE = "HARDWARE_UNAVAILABLE"
+
+# Sought in "Class: text". The text goes before the class: PyTorch raises RuntimeError for nearly everything.
+KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
+        HARDWARE,
+        either(
+            r"requires? (?:a |an |at least )?(?:\d+ )?(?:CUDA|NVIDIA|GPU|ROCm|TPU|XPU|HPU)",
+            r"requires? (?:compute capability|sm_?\d\d)",
+            r"(?:GPU|CUDA(?: device)?) (?:is )?(?:required|not (?:available|found))",
+            r"\b(?:needs|no) (?:an? )?(?:available )?(?:CUDA )?(?:GPU|CUDA device)s?\b(?! (?:block|mem))",
+            r"Torch not compiled with CUDA enabled",
+            r"Found no NVIDIA driver|driver on your system is too old|CUDA driver version is insufficient",
+            r"NVML Shared Library Not Found|libcuda\.so\S*: cannot open",
+            r"0 active drivers|Failed to infer device type",
+            r"Attempting to deserialize object on (?:a )?CUDA device",
+            r"invalid device ordinal|not enough GPUs|number of required GPUs",
+            r"only supported on (?:GPU|CUDA|Hopper|Ampere|Blackwell|H100|SM)",
+            r"not supported (?:on|by) (?:this|the current|your) (?:GPU|device|hardware)",
+            r"CAPABILITY_UNSUPPORTED",
+            flags=re.IGNORECASE,
+        ),
+    ),
+    (
+        "OOM",
+        either(
+            r"^(?:OutOfMemoryError|MemoryError)\b",
+            r"CUDA out of memory|CUDA_ERROR_OUT_OF_MEMORY|MEMORY_INSUFFICIENT",
+            r"DefaultCPUAllocator: (?:can't|not enough)|Cannot allocate memory",
+        ),
+    ),
+    (
+        "CUDA_ERROR",
+        either(
+            r"^AcceleratorError\b|CUDA (?:driver )?error: ",
+            r"CUBLAS_STATUS_|CUDNN_STATUS_|cuDNN error|NCCL error",
+        ),
+    ),
+    ("IMPORT_ERROR", re.compile(r"^(?:ModuleNotFoundError|ImportError)\b")),
+    ("ATTRIBUTE_ERROR", re.compile(r"^AttributeError\b")),
+    ("TYPE_ERROR", re.compile(r"^TypeError\b")),
+    ("ASSERTION", re.compile(r"^AssertionError\b")),
+    ("RUNTIME_ERROR", re.compile(r"^RuntimeError\b")),
+    ("EXCEPTION", re.compile(r"")),
+)
+
+# The class that a bare text must have had: a script's JSON holds str(exception) and no class.
+_CLASSES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("ModuleNotFoundError", either(r"No module named '?\w", r"Could not import module '\w+'")),
+    (
+        "ImportError",
+        either(
+            r"cannot import name '|undefined symbol: |cannot open shared object file",
+            r"^ImportError\b|IMPORT_MISSING",
+        ),
+    ),
+    ("AttributeError", either(r"has no attribute '", r"^AttributeError\b")),
+    (
+        "TypeError",
+        either(
+            r"unexpected keyword argument|got multiple values for|missing \d+ required",
+            r"takes (?:from )?\d+ (?:to \d+ )?positional",
+            r"unhashable type|unsupported operand type|object is not (?:callable|iterable|subscriptable)",
+            r"must be \w+, not |^TypeError\b",
+        ),
+    ),
+    ("NameError", re.compile(r"name '\w+' is not defined")),
+    (
+        "RuntimeError",
+        either(
+            r"operator [\w:]+ does not exist|not implemented for '",
+            r"must match the size of tensor|mat1 and mat2|Expected all tensors",
+        ),
+    ),
+)
+_PREFIXED = re.compile(r"^(?P<type>[A-Z]\w*(?:Error|Exception|Interrupt)): (?P<message>.*)", re.DOTALL)
+
+_HINTS = {
+    HARDWARE: "run this commit on a machine with the hardware that it asks for (mostly an NVIDIA GPU)",
+    "OOM": "free memory (main or GPU), raise memory_gb of [perfagents.protocol], or take a smaller workload",
+    "CUDA_ERROR": "run it alone on the GPU with CUDA_LAUNCH_BLOCKING=1: such an error is reported late",
+    "IMPORT_ERROR": "run the script's imports by hand in the repository's interpreter",
+    "ATTRIBUTE_ERROR": "the script calls an API of the human commit; guard it",
+    "TYPE_ERROR": "the script calls an API of the human commit; guard it",
+    "ASSERTION": "see which assertion of the script does not hold here",
+    "RUNTIME_ERROR": "see the tail of the traceback: the script asks for something that cannot run here",
+    "EXCEPTION": "see the tail of the traceback: the script does not run on this commit as it stands",
+}
+
+
+def kind_of(raised: Raised, more: str = "") -> str:
+    """``IMPORT_ERROR``, ``OOM``, … (the end of a side's category), or HARDWARE; ``more`` is sought too.
+
+    A library's own class counts as the built-in one that it derives from; a built-in is named after itself alone.
+    """
+    kind = "EXCEPTION"
+    own = () if hasattr(builtins, raised.type) else raised.bases
+    for name in (raised.type, *own):
+        line = f"{name}: {raised.message} {more}"
+        kind = next(kind for kind, pattern in KINDS if pattern.search(line))
+        if kind != "EXCEPTION":
+            break
+    return kind
+
+
+def raised_in_words(text: str) -> Raised:
+    """The exception that a script's own words describe; its class is empty where they do not tell."""
+    for name, pattern in _CLASSES:
+        if pattern.search(text):
+            return Raised(name, text)
+    prefixed = _PREFIXED.match(text)
+    return Raised(prefixed["type"], prefixed["message"]) if prefixed else Raised("", text)
+
+
+def hint_of_kind(kind: str, place: Place) -> str:
+    """What to do about an exception of this kind where its cause is not known."""
+    if kind == HARDWARE:
+        return (
+            f"{'the patch asks for it, the baseline does not; ' if place.patch_did_it else ''}{_HINTS[kind]}"
+        )
+    if place.patch_did_it:
+        return "the baseline passes here, so the patch broke it: see the tail of the traceback"
+    if place.role is Role.HUMAN and kind in ("ATTRIBUTE_ERROR", "TYPE_ERROR"):
+        return "the script does not fit the human commit either: it has to be written again"
+    return _HINTS[kind]

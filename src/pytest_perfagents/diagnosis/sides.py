@@ -1,0 +1,248 @@
+"""Why one side could not be measured: facts in, one ``Failure`` out, by an ordered table of rules."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pytest_perfagents.diagnosis.advice import MODULE, advise
+from pytest_perfagents.diagnosis.kinds import HARDWARE, hint_of_kind, kind_of
+from pytest_perfagents.diagnosis.patterns import one_line
+from pytest_perfagents.diagnosis.reports import category_of_import, path_not_hit, reported, tells_all
+from pytest_perfagents.diagnosis.signals import ending_signal, killed, signal_name
+from pytest_perfagents.diagnosis.tracebacks import chain_in_text, chain_of_error
+from pytest_perfagents.diagnosis.types import Evidence, Facts, Finding, Place, Raised
+from pytest_perfagents.model import Blame, Category, Ending, Failure, Role, Stage
+from pytest_perfagents.parsers.script_output import parse_output
+from pytest_perfagents.taxonomy import default_blame, default_stage
+
+_TAIL_CHARACTERS = 2_000
+_LINE_CHARACTERS = 500
+_WORDS_CHARACTERS = 100_000
+
+# They tell of trouble and go on, so they decide nothing.
+_WARNING = re.compile(r"(?m)^[^\n]*Warning: [^\n]*(?:\nNo module named [^\n]*)?(?:\n {2}\S[^\n]*)?$")
+_LOG = re.compile(r"(?m)^[^\n]*\b(?:WARNING|WARN|INFO|DEBUG)\b[^\n]*$")
+
+
+def diagnose(
+    evidence: Evidence,
+    role: Role,
+    *,
+    packages: Sequence[str] = (),
+    repo: str = "",
+    command: Sequence[str] | str = (),
+) -> Failure:
+    """The failure that ``evidence`` shows on the side ``role``.
+
+    ``packages`` are the measured packages, ``repo`` is the repository's name in the configuration,
+    ``command`` repeats the run. The category follows what ended the run; reason, hint and blame follow the
+    deepest cause that is understood.
+    """
+    place = Place(role, repo, tuple(packages), evidence.baseline_worked)
+    facts = _read(evidence, place)
+    finding = next(finding for rule in RULES if (finding := rule(facts)) is not None)
+    reason, hint = finding.reason, finding.hint
+    if finding.advice is not None:
+        reason, hint = "; ".join(filter(None, (finding.advice.reason, reason))), finding.advice.hint
+    return Failure(
+        category=finding.category,
+        stage=_stage(finding.category, evidence.stage),
+        side=role,
+        blame=_blame(finding, place),
+        reason=one_line(f"{role.value} {reason}", _LINE_CHARACTERS),
+        hint=one_line(hint, _LINE_CHARACTERS) or None,
+        evidence=_evidence(facts, finding, command),
+    )
+
+
+def _read(evidence: Evidence, place: Place) -> Facts:
+    execution, report = evidence.execution, evidence.report
+    if report is None and execution is not None:
+        report = parse_output(execution.stdout) or parse_output(execution.stderr)
+    raised: tuple[Raised, ...] = ()
+    if evidence.error is not None:
+        raised = chain_of_error(evidence.error)
+    elif execution is not None:
+        raised = chain_in_text(execution.stderr) or chain_in_text(execution.stdout)
+    signal = ending_signal(execution) if evidence.error is None else None
+    return Facts(evidence, place, report, raised, signal)
+
+
+def _stage(category: Category, seen: Stage | None) -> Stage:
+    """Where it happened; a category that means a stage (an import that failed) keeps its own."""
+    own = default_stage(category)
+    return seen or own if own is Stage.RUN else own
+
+
+def _blame(finding: Finding, place: Place) -> Blame | None:
+    """The baseline is never the agent's fault; once it worked, what the patched side does is."""
+    category = finding.category
+    if place.role is Role.PATCHED and default_blame(category) is Blame.AGENT:
+        return Blame.AGENT if place.baseline_worked else finding.blame or Blame.ENVIRONMENT
+    if category is Category.HARDWARE_UNAVAILABLE:
+        return Blame.ENVIRONMENT
+    return (finding.advice.blame if finding.advice else None) or finding.blame or default_blame(category)
+
+
+def _timed_out(facts: Facts) -> Finding | None:
+    execution = facts.execution
+    if execution is None or execution.ending is not Ending.TIMED_OUT or facts.evidence.error is not None:
+        return None
+    hint = "give it more time (timeout_s of [perfagents]), or make the script's workload smaller"
+    if facts.place.patch_did_it:
+        hint = "the baseline took less: the patch hangs or became far slower"
+    reason = f"gave no result within {execution.duration_s:.3g} s and was stopped"
+    return Finding(
+        facts.place.category("TIMEOUT"), reason, facts.raised, advise(facts.raised, facts.place), hint
+    )
+
+
+def _raised(facts: Facts) -> Finding | None:
+    """An exception came out."""
+    if not facts.raised or facts.left:
+        return None
+    chain = (*facts.raised, *_swallowed_beneath(facts))
+    ended, kind, advice = chain[0], kind_of(chain[0]), advise(chain, facts.place)
+    category = Category.HARDWARE_UNAVAILABLE if kind == HARDWARE else facts.place.category(kind)
+    reason = f"ended in {ended}"
+    if advice is None and len(chain) > 1:
+        reason += f", beneath it {chain[-1]}"
+    if advice and len(chain) == 1 and tells_all(advice, ended.message):
+        reason = ""
+    return Finding(category, reason, chain, advice, hint_of_kind(kind, facts.place))
+
+
+def _swallowed_beneath(facts: Facts) -> tuple[Raised, ...]:
+    """A swallowed import is the cause of what stumbles over its absence."""
+    ended = facts.raised[0]
+    stumbled = ended.type == "NameError" or "NoneType" in ended.message
+    errors = facts.evidence.swallowed.values() if stumbled else ()
+    return tuple(raised for error in errors for raised in chain_of_error(error))
+
+
+def _swallowed(facts: Facts) -> Finding | None:
+    """The script kept a failed import of its target to itself: what it would time is not the workspace."""
+    for module, error in facts.evidence.swallowed.items():
+        chain, place = chain_of_error(error), facts.place
+        category = place.category("IMPORT_ERROR") if place.patch_did_it else Category.WRONG_TARGET
+        reason = f"hides that its import of {module} failed ({chain[0]}), and would time a stand-in"
+        hint = "let the script report a failed import instead of standing in for it"
+        return Finding(category, reason, chain, advise(chain, place), hint)
+    return None
+
+
+def _not_started(facts: Facts) -> Finding | None:
+    execution = facts.execution
+    if execution is None or execution.ending is not Ending.NOT_STARTED:
+        return None
+    program = execution.command[0] if execution.command else "the program"
+    reason = f"could not be started: {_last_line(execution.stderr) or program}"
+    hint = (
+        f"set python of [repos.{facts.place.repo}] to an interpreter that runs; this one does not: {program}"
+    )
+    return Finding(facts.place.category("UNKNOWN"), reason, hint=hint, blame=Blame.ENVIRONMENT)
+
+
+def _said_in_words(facts: Facts) -> Finding | None:
+    """No report and no traceback, but a line such as ``Failed to import the engine: No module named 'X'``."""
+    execution = facts.execution
+    if execution is None or (facts.report is not None and facts.report.seconds is not None):
+        return None
+    text = _without_logs(f"{execution.stderr}\n{execution.stdout}"[-_WORDS_CHARACTERS:])
+    lines = [line.strip() for line in text.splitlines() if MODULE.search(line)]
+    if not lines:
+        return None
+    said = Raised("ModuleNotFoundError", lines[-1])
+    category = category_of_import(said, facts.place)
+    return Finding(category, f"says: {lines[-1]}", (said,), advise((said,), facts.place))
+
+
+def _no_measurement(facts: Facts) -> Finding | None:
+    report, execution = facts.report, facts.execution
+    if report is None:
+        return None
+    if report.seconds is None:
+        reason = f"reported no time above zero (iters: {report.raw.get('iters', 'not said')})"
+        hint = "see why the script skips its measurement: its report says no more"
+        return Finding(facts.place.category("NO_OUTPUT"), reason, hint=hint)
+    code = "in an unknown way" if execution is None else f"with exit code {execution.code}"
+    reason = f"reported a time and then ended {code}"
+    return Finding(facts.place.category("UNKNOWN"), reason, hint="see the last lines of its output")
+
+
+def _no_output(facts: Facts) -> Finding | None:
+    execution = facts.execution
+    if execution is None and not facts.left:
+        return None
+    code = _exit_code(facts)
+    words = ""
+    if execution is not None:
+        words = _last_line(_without_logs(execution.stderr)) or _last_line(_without_logs(execution.stdout))
+    hint = "it prints no result: call its run_test under if __name__ == '__main__', or use --perf-mode driven"
+    if code:
+        hint = f"run the command by hand; {f'its last words were: {words}' if words else 'it said nothing'}"
+    reason = f"ended without a result (exit code {code or 0})"
+    return Finding(facts.place.category("NO_OUTPUT"), reason, hint=hint)
+
+
+def _unknown(facts: Facts) -> Finding:
+    hint = "run the command by hand"
+    return Finding(facts.place.category("UNKNOWN"), "failed, and nothing shows why", hint=hint)
+
+
+RULES: tuple[Callable[[Facts], Finding | None], ...] = (
+    _timed_out,
+    killed,
+    reported,
+    _raised,
+    _swallowed,
+    path_not_hit,
+    _not_started,
+    _said_in_words,
+    _no_measurement,
+    _no_output,
+    _unknown,
+)
+
+
+def _exit_code(facts: Facts) -> Any:
+    """What the script left with; a worker that was closed after an error has an exit code that says nothing."""
+    error = facts.evidence.error
+    if error is not None:
+        return error.get("code", error.get("message")) if facts.left else None
+    return facts.execution.code if facts.execution else None
+
+
+def _without_logs(text: str) -> str:
+    return _LOG.sub("", _WARNING.sub("", text))
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip()[:200] for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+def _evidence(facts: Facts, finding: Finding, command: Sequence[str] | str) -> dict[str, Any]:
+    """What a person needs to check the judgement; only what there is."""
+    execution, error, advice = facts.execution, facts.evidence.error, finding.advice
+    chain = finding.chain or facts.raised
+    command = command or (execution.command if execution else "")
+    found: dict[str, Any] = {
+        "exception": chain[0].type if chain else None,
+        "chain": [str(raised) for raised in chain] if len(chain) > 1 else None,
+        "module": advice.module if advice else None,
+        "cause": advice.cause if advice else None,
+        "traceback": _tail(str(error.get("traceback") or "")) if error else None,
+        "stdout": _tail(execution.stdout) if execution else None,
+        "stderr": _tail(execution.stderr) if execution else None,
+        "exit_code": _exit_code(facts),
+        "signal": signal_name(facts.signal) if facts.signal is not None else None,
+        "command": command if isinstance(command, str) else shlex.join(command),
+    }
+    return {key: value for key, value in found.items() if value not in (None, "")}
+
+
+def _tail(text: str) -> str:
+    return text.strip()[-_TAIL_CHARACTERS:]

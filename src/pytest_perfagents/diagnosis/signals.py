@@ -1,0 +1,90 @@
+"""A process that a signal ended: what that mostly means."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from signal import Signals
+
+from pytest_perfagents.diagnosis.types import Facts, Finding
+from pytest_perfagents.model import Blame, Ending, Execution
+
+
+@dataclass(frozen=True, slots=True)
+class _Signal:
+    """``sudden``: it leaves the process no word, so that what was printed before is not what ended it."""
+
+    kind: str
+    meaning: str
+    hint: str
+    blame: Blame | None = None
+    sudden: bool = False
+
+
+_MEMORY = (
+    "see dmesg for the OOM killer; free memory, raise memory_gb of [perfagents.protocol], "
+    "or make the script's workload smaller"
+)
+_CRASH = (
+    "run it with python -X faulthandler to see where; compiled files that do not match this torch "
+    "or Python end like this"
+)
+_OUTSIDE = "run it again, and see what ends processes on this machine"
+_HERE = Blame.ENVIRONMENT
+_SIGNALS = {
+    Signals.SIGKILL: _Signal("OOM", "most likely out of memory", _MEMORY, _HERE, sudden=True),
+    Signals.SIGXCPU: _Signal("TIMEOUT", "its limit of CPU time", "raise that limit", _HERE, sudden=True),
+    Signals.SIGSEGV: _Signal("NO_OUTPUT", "segmentation fault", _CRASH),
+    Signals.SIGABRT: _Signal("NO_OUTPUT", "abort, from compiled code", _CRASH),
+    Signals.SIGFPE: _Signal("NO_OUTPUT", "arithmetic fault, from compiled code", _CRASH),
+    Signals.SIGBUS: _Signal("NO_OUTPUT", "bus error", "enlarge /dev/shm, or free some disk space", _HERE),
+    Signals.SIGILL: _Signal(
+        "NO_OUTPUT", "illegal instruction", "build its compiled files on this CPU", _HERE
+    ),
+    Signals.SIGTERM: _Signal("NO_OUTPUT", "somebody ended it", _OUTSIDE, _HERE),
+    Signals.SIGINT: _Signal("NO_OUTPUT", "interrupted", _OUTSIDE, _HERE),
+    Signals.SIGHUP: _Signal("NO_OUTPUT", "its terminal went away", _OUTSIDE, _HERE),
+}
+
+# A shell, or a container's first process, says 128 + n with its exit code.
+_SHELL_CODES = {
+    128 + number: number
+    for number in (
+        signal.SIGKILL,
+        signal.SIGSEGV,
+        signal.SIGABRT,
+        signal.SIGBUS,
+        signal.SIGILL,
+        signal.SIGFPE,
+    )
+}
+
+
+def ending_signal(execution: Execution | None) -> int | None:
+    """The number of the signal that ended a process, or ``None``."""
+    if execution is None or execution.code is None:
+        return None
+    if execution.ending is Ending.SIGNALED:
+        return abs(execution.code)
+    return _SHELL_CODES.get(execution.code) if execution.ending is Ending.EXITED else None
+
+
+def signal_name(number: int) -> str:
+    """``SIGSEGV``; ``signal 35`` where it has no name."""
+    try:
+        return Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def killed(facts: Facts) -> Finding | None:
+    """A signal ended it, and no exception tells why."""
+    if facts.signal is None:
+        return None
+    known = next((entry for sig, entry in _SIGNALS.items() if sig.value == facts.signal), None)
+    if facts.raised and not (known and known.sudden):
+        return None
+    known = known or _Signal("NO_OUTPUT", "an unusual end", _OUTSIDE)
+    hint = f"the baseline survived; {known.hint}" if facts.place.patch_did_it else known.hint
+    reason = f"was killed by {signal_name(facts.signal)} ({known.meaning})"
+    return Finding(facts.place.category(known.kind), reason, hint=hint, blame=known.blame)

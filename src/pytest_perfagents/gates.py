@@ -1,0 +1,75 @@
+"""``--perf-fail-on``: which outcomes the user wants to see fail. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from pytest_perfagents.model import Category, Change, Outcome, UsageError
+from pytest_perfagents.taxonomy import pytest_outcome
+
+
+def _called(*categories: Category) -> Callable[[Outcome], bool]:
+    return lambda outcome: outcome.category in categories
+
+
+def _changed(change: Change) -> Callable[[Outcome], bool]:
+    return lambda outcome: outcome.comparison is not None and outcome.comparison.change is change
+
+
+WORDS: Mapping[str, Callable[[Outcome], bool]] = {
+    "improvement": _called(Category.SUCCESS_IMPROVEMENT),
+    "regression": _called(Category.SUCCESS_REGRESSION),
+    "neutral": _called(Category.SUCCESS_NEUTRAL),
+    "inconclusive": _called(Category.SUCCESS_INCONCLUSIVE),
+    "faster": _changed(Change.FASTER),
+    "slower": _changed(Change.SLOWER),
+    "different": _called(Category.EQUIVALENCE_FAILED),
+    "tampered": _called(Category.TIMER_TAMPERED),
+    "failed": lambda outcome: pytest_outcome(outcome.category) == "xfailed",
+    "skipped": lambda outcome: pytest_outcome(outcome.category) == "skipped",
+    "unmeasured": lambda outcome: not outcome.category.measured,
+}
+"""The vocabulary. ``faster`` and ``slower`` mean a proven change, also inside the threshold; ``failed`` is
+every recorded non-measurement, ``skipped`` what was not applicable, ``unmeasured`` both."""
+
+
+def parse_gates(values: Iterable[str]) -> frozenset[str]:
+    """``["regression,different", "BASELINE_*"]`` as words and category patterns.
+
+    Raises:
+        UsageError: a word that is not in `WORDS` and means no category; lists what there is.
+    """
+    gates: set[str] = set()
+    for word in (word.strip() for value in values for word in value.split(",")):
+        if not word:
+            continue
+        if word.lower() in WORDS:
+            gates.add(word.lower())
+        elif any(fnmatchcase(category, word.upper()) for category in Category):
+            gates.add(word.upper())
+        else:
+            raise UsageError(_unknown(word))
+    return frozenset(gates)
+
+
+def _unknown(word: str) -> str:
+    near = get_close_matches(word.lower(), [*WORDS, *(category.lower() for category in Category)], 1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return (
+        f"--perf-fail-on: {word!r} is no outcome; {meant}there are {', '.join(WORDS)}, the categories "
+        f"({', '.join(Category)}) and patterns such as BASELINE_*"
+    )
+
+
+def is_gated(outcome: Outcome, gates: Iterable[str]) -> bool:
+    """Whether the user asked for such an outcome to fail; ``gates`` come from `parse_gates`."""
+    return any(
+        WORDS[gate](outcome) if gate in WORDS else fnmatchcase(outcome.category, gate) for gate in gates
+    )
+
+
+def shown_as(outcome: Outcome, overrides: Mapping[str, str], gates: Iterable[str]) -> str:
+    """``passed``, ``skipped``, ``xfailed`` or ``failed``; a gate wins over the configuration."""
+    return "failed" if is_gated(outcome, gates) else pytest_outcome(outcome.category, overrides)

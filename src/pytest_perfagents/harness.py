@@ -1,0 +1,146 @@
+"""``Evaluator.evaluate(cases)``: an outcome for every agent run of one commit. The only joiner of logic and I/O."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from pytest_perfagents import diagnosis, failures
+from pytest_perfagents.backends.base import Backend
+from pytest_perfagents.config import Config, RepoConfig
+from pytest_perfagents.measuring import Lease, Progress
+from pytest_perfagents.model import Case, Category, Failure, Outcome, Role
+from pytest_perfagents.patches import PatchFailure, read_patch
+from pytest_perfagents.trial import Trial
+
+
+class Evaluator:
+    """Evaluates the selected runs of a commit together. Code under test never raises through it.
+
+    ``lease`` gives a context in which timed rounds have the machine; ``progress`` hears a line now and then.
+    """
+
+    def __init__(
+        self, config: Config, backend: Backend, *, lease: Lease, progress: Progress | None = None
+    ) -> None:
+        self.config = config
+        self.backend = backend
+        self.lease = lease
+        self.progress = progress or (lambda _line: None)
+
+    def evaluate(self, cases: Sequence[Case], deadline: float) -> dict[str, Outcome]:
+        """``cases`` are of one commit; ``deadline`` is on the monotonic clock, for all of them together.
+
+        Every case id maps to its outcome. Raises UsageError where the user or the machine is at fault.
+        """
+        outcomes: dict[str, Outcome] = {}
+        ready: list[Case] = []
+        for case in cases:
+            failure = self.verdict_of_record(case)
+            if failure is None:
+                ready.append(case)
+            else:
+                outcomes[case.id] = self._stamp(Outcome(case, None, failure), time.monotonic())
+        size = max(1, self.config.protocol.max_sides - len(set(self.config.protocol.sides) - {Role.PATCHED}))
+        for i in range(0, len(ready), size):
+            began = time.monotonic()
+            together = ready[i : i + size]
+            share = began + (deadline - began) * len(together) / (len(ready) - i)
+            trial = Trial(self.config, self.backend, together, deadline=share, lease=self.lease, progress=self.progress)
+            for outcome in trial.run():
+                outcomes[outcome.case.id] = self._stamp(outcome, began)
+        return outcomes
+
+    def verdict_of_record(self, case: Case) -> Failure | None:
+        """What can be said before anything runs: no patch, a patch that is none, no script, no such repository."""
+        failure = diagnosis.agent_failure(case.run, _agent_log(case))
+        if failure is not None:
+            return failure
+        repo = self.config.repos.get(case.run.commit.repo)
+        if repo is None:
+            return failures.unknown_repository(case.run, self.config.file.name)
+        if not case.run.commit.human:
+            return failures.no_commit(case.run)
+        if case.script is None:
+            return failures.no_script(case.run.commit, self.config.scripts)
+        return _patch_failure(case, repo)
+
+    def _stamp(self, outcome: Outcome, began: float) -> Outcome:
+        took_s = time.monotonic() - began
+        started = datetime.fromtimestamp(time.time() - took_s, UTC)
+        return replace(
+            outcome,
+            fingerprint=fingerprint(outcome.case, self.config),
+            started_at=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            duration_s=round(took_s, 3),
+        )
+
+
+def _patch_failure(case: Case, repo: RepoConfig) -> Failure | None:
+    try:
+        read_patch(case.run.patch.read_bytes(), repo)
+    except PatchFailure as failure:
+        return failures.failure(
+            Category(failure.category),
+            failure.reason,
+            side=Role.PATCHED,
+            hint=failure.hint,
+            evidence=failure.evidence,
+        )
+    except OSError as error:
+        return failures.unreadable_patch(case.run, error)
+    return None
+
+
+def _agent_log(case: Case) -> str | None:
+    """The end of what the agent wrote, where a run without a patch may say why."""
+    if case.run.has_patch:
+        return None
+    texts = []
+    for path in sorted(Path(case.run.folder).glob("*_std*.txt")):
+        with path.open("rb") as log:
+            log.seek(max(0, path.stat().st_size - 64_000))
+            texts.append(log.read().decode("utf-8", "replace"))
+    return "\n".join(texts) or None
+
+
+def fingerprint(case: Case, config: Config) -> str:
+    """Changes when the patch, the script, the commits, the environment's settings, the protocol or the harness does."""
+    repo = config.repos.get(case.run.commit.repo)
+    parts = {
+        "case": case.id,
+        "commit": [case.run.commit.human, case.run.commit.parent],
+        "patch": _digest(case.run.patch) if case.run.has_patch else "",
+        "script": _digest(case.script) if case.script else "",
+        "repo": {k: str(v) for k, v in asdict(repo).items()} if repo else None,
+        "protocol": {k: str(v) for k, v in asdict(config.protocol).items()},
+        "timeout_s": config.timeout_s,
+        "harness": _version(),
+    }
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def _digest_of(path: Path, size: int, modified_ns: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    try:
+        status = path.stat()
+        return _digest_of(path, status.st_size, status.st_mtime_ns)
+    except OSError:
+        return "unreadable"
+
+
+@lru_cache(maxsize=1)
+def _version() -> str:
+    return version("pytest-perfagents")

@@ -1,0 +1,1 @@
+"""Neighbouring plugins, each of them optional at run time."""

@@ -1,0 +1,159 @@
+"""pytest-benchmark: every measured side is a row of its table, its JSON, its saved runs and histograms."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_perfagents.model import Role
+from pytest_perfagents.records import Json
+
+_OLDEST = "4.0"
+
+
+class Selection:
+    """``--benchmark-only`` keeps our items, ``--benchmark-skip`` skips them: each of them is a benchmark."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+        """pytest-benchmark knows a benchmark by its fixture names."""
+        option = config.option
+        if getattr(option, "benchmark_only", False) or getattr(option, "benchmark_skip", False):
+            for item in items:
+                if hasattr(item, "case"):
+                    item.fixturenames = ("benchmark",)  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One side's times, in seconds per call. Saved runs are compared by ``fullname`` alone."""
+
+    name: str
+    fullname: str
+    group: str
+    params: Mapping[str, str]
+    extra_info: Mapping[str, Any]
+    seconds: tuple[float, ...]
+    iterations: int
+    clock: str
+
+
+def rows_of(record: Json, nodeid: str, compare_by: str) -> Iterator[Row]:
+    """A row for each measured side of an outcome.
+
+    Baseline and human belong to the commit and are named after it, so that its agents share them; the patched
+    side is named after the run, or with ``compare_by`` "commit" after the commit too, so that it is compared
+    with what another agent made of that commit.
+    """
+    commit = f"{record['repo']}-{record['commit'][:8]}"
+    for role, side in record["sides"].items():
+        if not side["samples_s"]:
+            continue
+        is_patched = role == Role.PATCHED
+        if compare_by == "commit":
+            fullname = f"{commit}::{role}"
+        else:
+            fullname = f"{nodeid if is_patched else nodeid.rpartition('::')[0]}::{role}"
+        agent = {"agent": record["agent"], "model": record["model"], "alias": record["alias"]}
+        yield Row(
+            name=f"{record['alias']} {role}" if is_patched else role,
+            fullname=fullname,
+            group=commit,
+            params={"repo": record["repo"], "commit": commit, "side": role, **_only(agent, is_patched, role)},
+            extra_info=_extra_info(record, role),
+            seconds=tuple(side["samples_s"]),
+            iterations=side["iterations"],
+            clock=side["clock"],
+        )
+
+
+def _only(agent: Mapping[str, str], is_patched: bool, role: str) -> Mapping[str, str]:
+    """Every row has every key, or ``--benchmark-group-by=param:agent`` would end the session."""
+    return agent if is_patched else dict.fromkeys(agent, role)
+
+
+def _extra_info(record: Json, role: str) -> Json:
+    comparison = (
+        record["speedup"] if role == Role.PATCHED else record["human_speedup"] if role == Role.HUMAN else None
+    )
+    info = {"side": role, "commit": record["commit"], "pre_commit": record["pre_commit"]}
+    if comparison is not None:
+        info |= {"category": comparison["category"], "speedup": comparison}
+    if role == Role.PATCHED:
+        info |= {name: record[name] for name in ("id", "agent", "model", "alias", "run", "item", "integrity")}
+    return info
+
+
+class Rows:
+    """Registered where reports arrive; hands rows to pytest-benchmark's session."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self._seen: dict[str, tuple[float, ...]] = {}
+        self._is_broken = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Takes the outcome's sides off the report."""
+        payload = getattr(report, "perfagents", None)
+        session = getattr(self.config, "_benchmarksession", None)
+        if payload is None or session is None or self._is_broken or self._is_switched_off():
+            return
+        record = json.loads(payload)["record"]
+        for row in rows_of(record, _stable(report.nodeid), self.config.option.perf_compare_by):
+            self._add(session, row)
+
+    def _is_switched_off(self) -> bool:
+        option = self.config.option
+        return bool(option.benchmark_disable and not option.benchmark_enable)
+
+    def _add(self, session: Any, row: Row) -> None:
+        """Once: a side that several agents share is one row; other times under that name get a number."""
+        fullname, count = row.fullname, 1
+        while fullname in self._seen:
+            if self._seen[fullname] == row.seconds:
+                return
+            count += 1
+            fullname = f"{row.fullname}#{count}"
+        try:
+            session.benchmarks.append(_metadata(row, fullname))
+        except (AttributeError, ImportError, TypeError) as error:
+            self._is_broken = True
+            text = f"this pytest-benchmark takes no rows of ours ({error}); {_OLDEST} and later did"
+            warnings.warn(pytest.PytestWarning(f"{text}; outcomes are not affected"), stacklevel=1)
+            return
+        self._seen[fullname] = row.seconds
+
+
+def _stable(nodeid: str) -> str:
+    """The node id from the file's name on, without the rootdir, which pytest guesses anew each time."""
+    path, separator, rest = nodeid.partition("::")
+    return f"{path.rpartition('/')[2]}{separator}{rest}"
+
+
+def _metadata(row: Row, fullname: str) -> Any:
+    stats: Any = import_module("pytest_benchmark.stats")
+
+    source = SimpleNamespace(
+        name=row.name,
+        fullname=fullname,
+        group=row.group,
+        param=row.params["alias"],
+        params=dict(row.params),
+        extra_info=dict(row.extra_info),
+        has_error=False,
+        cprofile=None,
+        cprofile_stats=None,
+    )
+    made = stats.Metadata(
+        source, iterations=row.iterations, options={"timer": f"perfagents {row.clock} clock"}
+    )
+    made.stats.data.extend(row.seconds)
+    return made

@@ -1,0 +1,259 @@
+"""The section "perf agents": speedups, then failures by cause, then counts. ASCII but for others' words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from pytest_perfagents.causes import group_causes, recoverable
+from pytest_perfagents.model import Category, Change, Outcome
+from pytest_perfagents.records import outcome_from_json
+
+MOST_ROWS = 200
+TITLES = ("commit", "agent", "speedup", "interval", "verdict", "human", "of human", "result")
+FALSE_DISCOVERIES = 0.05
+_STYLES = {
+    Category.SUCCESS_IMPROVEMENT: "green",
+    Category.SUCCESS_REGRESSION: "red",
+    Category.SUCCESS_INCONCLUSIVE: "yellow",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Where the section goes: columns, whether colours are welcome, and what characters can be shown."""
+
+    width: int
+    colour: bool = False
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What is shown of one measured run."""
+
+    commit: str
+    agent: str
+    speedup: str
+    interval: str
+    verdict: str
+    human: str
+    share: str
+    checks: str
+    style: str
+
+
+def render(
+    records: Sequence[Mapping[str, Any]],
+    screen: Screen,
+    *,
+    where: str | None = None,
+    not_run: int = 0,
+    resumed: int = 0,
+) -> str:
+    """The section's text without its title; ``records`` as `records.outcome_to_json` makes them."""
+    outcomes = [outcome_from_json(record) for record in sorted(records, key=lambda record: str(record["id"]))]
+    console = Console(
+        file=StringIO(),
+        width=max(screen.width, 40),
+        force_terminal=screen.colour,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        color_system="standard" if screen.colour else None,
+        legacy_windows=False,
+        soft_wrap=False,
+    )
+    for part in _parts(outcomes, console.width):
+        console.print(part)
+    console.print(Text(_counts(records, not_run, resumed), style="bold"))
+    if where is not None:
+        console.print(Text(f"results: {where}"), soft_wrap=True)
+    assert isinstance(console.file, StringIO)
+    lines = (line.rstrip() for line in console.file.getvalue().splitlines())
+    return "\n".join(lines).encode(screen.encoding, "replace").decode(screen.encoding) + "\n"
+
+
+def _parts(outcomes: Sequence[Outcome], width: int) -> Iterable[RenderableType]:
+    lines = _lines(outcomes)
+    if lines:
+        shown = lines[:MOST_ROWS]
+        yield from [_table(shown)] if _width(shown) <= width else map(_stacked, shown)
+        if len(lines) > MOST_ROWS:
+            yield Text(f"... and {len(lines) - MOST_ROWS} more in the results")
+        yield from _flags(outcomes)
+        yield from _discoveries(outcomes)
+        yield Text("")
+    causes = group_causes(outcomes)
+    for cause in causes:
+        blame = f", {cause.blame}" if cause.blame else ""
+        yield Text(f"{cause.text} ({cause.category}{blame})", style="cyan")
+        if cause.hint:
+            yield _indented(f"hint: {cause.hint}")
+        yield _indented(f"in {_some(cause.commits)}")
+    if recoverable(causes):
+        yield Text(f"mending scripts and environments would bring back {_runs(recoverable(causes))}")
+    if causes:
+        yield Text("")
+
+
+# Measured runs
+
+
+def _lines(outcomes: Sequence[Outcome]) -> list[Line]:
+    measured = [outcome for outcome in outcomes if outcome.comparison is not None]
+    names = Counter((outcome.case.run.commit.name, outcome.case.run.alias) for outcome in measured)
+    return [_line(outcome, names) for outcome in measured]
+
+
+def _line(outcome: Outcome, names: Mapping[tuple[str, str], int]) -> Line:
+    run, comparison, human = outcome.case.run, outcome.comparison, outcome.human
+    assert comparison is not None
+    unique = names[run.commit.name, run.alias] == 1
+    return Line(
+        commit=run.commit.name,
+        agent=run.alias if unique else f"{run.alias} {run.run}",
+        speedup=times(comparison.point),
+        interval=f"[{_number(comparison.low)}, {_number(comparison.high)}]",
+        verdict=_verdict(outcome),
+        human=times(human.point) if human is not None else "-",
+        share=_share_of_human(outcome),
+        checks=_checks(outcome),
+        style=_STYLES.get(outcome.category, ""),
+    )
+
+
+def times(speedup: float) -> str:
+    """``1.51x``."""
+    return f"{_number(speedup)}x"
+
+
+def _number(speedup: float) -> str:
+    if 0.01 <= speedup < 100:
+        return f"{speedup:.2f}" if not 0.9 <= speedup < 1.1 else f"{speedup:.3f}"
+    return f"{speedup:.3g}"
+
+
+def _verdict(outcome: Outcome) -> str:
+    """The category's word, and the proven change where the word does not say it."""
+    assert outcome.comparison is not None
+    word = outcome.category.removeprefix("SUCCESS_").lower()
+    change = outcome.comparison.change
+    says_it = outcome.category in (Category.SUCCESS_IMPROVEMENT, Category.SUCCESS_REGRESSION)
+    return word if says_it or change in (Change.SAME, Change.UNCLEAR) else f"{word}, {change}"
+
+
+def _share_of_human(outcome: Outcome) -> str:
+    """How much of the human's gain in speed the agent has, where the human's change is a proven gain."""
+    human, mine = outcome.human, outcome.comparison
+    if human is None or mine is None or human.category is not Category.SUCCESS_IMPROVEMENT:
+        return "-"
+    return f"{100 * (mine.point - 1) / (human.point - 1):.0f} %"
+
+
+def _checks(outcome: Outcome) -> str:
+    count = len(outcome.integrity.flags)
+    flags = f", {count} flag{'s' if count > 1 else ''}" if count else ""
+    return outcome.integrity.equivalence + flags
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    return (
+        line.commit,
+        line.agent,
+        line.speedup,
+        line.interval,
+        line.verdict,
+        line.human,
+        line.share,
+        line.checks,
+    )
+
+
+def _width(lines: Sequence[Line]) -> int:
+    """Columns that the table needs; on a narrower screen a run takes two lines instead of one row."""
+    columns = zip(TITLES, *map(_cells, lines), strict=True)
+    return sum(max(map(len, column)) + 2 for column in columns)
+
+
+def _table(lines: Sequence[Line]) -> RenderableType:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in TITLES:
+        table.add_column(title, justify="right" if title in ("speedup", "human", "of human") else "left")
+    for line in lines:
+        commit, agent, speedup, interval, verdict, *rest = _cells(line)
+        table.add_row(commit, agent, speedup, interval, Text(verdict, style=line.style), *rest)
+    return table
+
+
+def _stacked(line: Line) -> RenderableType:
+    text = Text(f"{line.commit} {line.agent}\n", style="bold")
+    human = f", human {line.human}" + (f" ({line.share} of it)" if line.share != "-" else "")
+    text.append(f"  {line.speedup} {line.interval} ", style="not bold")
+    text.append(line.verdict, style=f"not bold {line.style}")
+    text.append(f"{human if line.human != '-' else ''}, {line.checks}", style="not bold")
+    return text
+
+
+def _flags(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
+    """What was noticed about measured runs, each thing once."""
+    seen: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        for flag in outcome.integrity.flags if outcome.comparison is not None else ():
+            seen.setdefault(flag, []).append(f"{outcome.case.run.commit.name} {outcome.case.run.alias}")
+    for flag, runs in sorted(seen.items(), key=lambda entry: (-len(entry[1]), entry[0])):
+        yield Text(f"flag: {flag} ({_some(runs)})", style="yellow")
+
+
+def _discoveries(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
+    """How many changes hold when all comparisons of the suite are counted as tries."""
+    compared = [outcome.comparison for outcome in outcomes if outcome.comparison is not None]
+    changed = [comparison.change in (Change.FASTER, Change.SLOWER) for comparison in compared]
+    if len(compared) < 2 or not any(changed):
+        return
+    from pytest_perfagents.stats import false_discovery_adjusted
+
+    adjusted = false_discovery_adjusted([comparison.p_value for comparison in compared])
+    hold = sum(is_change and p <= FALSE_DISCOVERIES for is_change, p in zip(changed, adjusted, strict=True))
+    yield Text(
+        f"{hold} of {sum(changed)} proven changes hold at a false discovery rate of 5 % "
+        f"over these {len(compared)} runs"
+    )
+
+
+# Words
+
+
+def _counts(records: Sequence[Mapping[str, Any]], not_run: int, resumed: int) -> str:
+    shown = Counter(str(record["pytest_outcome"]) for record in records)
+    verdicts = Counter(
+        str(record["category"]).removeprefix("SUCCESS_").lower() for record in records if record["speedup"]
+    )
+    measured = f"{sum(verdicts.values())} measured"
+    if verdicts:
+        measured += f" ({', '.join(f'{count} {word}' for word, count in sorted(verdicts.items()))})"
+    rest = [f"{shown[word]} {word}" for word in ("failed", "xfailed", "skipped") if shown[word]]
+    extra = [f"{not_run} not run"] if not_run else []
+    extra += [f"{resumed} kept from before"] if resumed else []
+    return f"{_runs(len(records))}: " + ", ".join([measured, *rest, *extra])
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'' if count == 1 else 's'}"
+
+
+def _some(names: Sequence[str], most: int = 4) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _indented(text: str) -> RenderableType:
+    return Padding(Text(text), (0, 0, 0, 4))
