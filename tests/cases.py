@@ -9,7 +9,13 @@ from pytest_perfagents.model import AgentRun, Case, Commit
 
 
 def case_of(
-    *, repo: str = "minivllm", human: str = "1a2b3c4d" + "0" * 32, agent: str = "trae", model: str = "gpt-5", number: int = 0, **more: Any
+    *,
+    repo: str = "minivllm",
+    human: str = "1a2b3c4d" + "0" * 32,
+    agent: str = "trae",
+    model: str = "gpt-5",
+    number: int = 0,
+    **more: Any,
 ) -> Case:
     """A case with a patch and a script, neither of which is on the disk."""
     run = AgentRun(

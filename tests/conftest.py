@@ -56,9 +56,7 @@ class Project:
         (run / "journal.json").write_text(json.dumps(journal))
         if patch:
             (run / "model_patch.diff").write_text("--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a = 1\n+a = 2\n")
-        (self.folder / "test_scripts" / f"{human[:8]}_test_case_generator.py").write_text(
-            "def setup(): ...\n"
-        )
+        (self.folder / "test_scripts" / f"{human[:8]}_test_case_generator.py").write_text("def setup(): ...\n")
         self.canned[item] = what
         self.save()
         return item

@@ -25,9 +25,7 @@ ENV = {
 def git(folder: Path, *arguments: str, stdin: bytes | None = None) -> str:
     """Run git in ``folder``; its standard output, stripped."""
     settings = ("-c", "init.defaultBranch=main", "-c", "protocol.file.allow=always")
-    done = subprocess.run(
-        ["git", *settings, *arguments], cwd=folder, env=ENV, input=stdin, capture_output=True
-    )
+    done = subprocess.run(["git", *settings, *arguments], cwd=folder, env=ENV, input=stdin, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode(errors="surrogateescape").strip()
 

@@ -88,6 +88,14 @@ def test_particulars_do_not_split_a_cause_and_their_hints_are_counted():
     assert causes[0].hint == "git -C ../vllm fetch origin 067c34a1 (and 2 more like it)"
 
 
+def test_numbers_and_paths_do_not_split_a_cause():
+    failures = [
+        Failure(Category.PATCH_APPLY_FAILED, Stage.PREPARE, f"hunk {n} of /w{n}/a.py does not apply") for n in (1, 22)
+    ]
+    causes = group_causes([outcome(n, failure) for n, failure in enumerate(failures)])
+    assert [cause.text for cause in causes] == ["2 runs carried a patch that does not apply"]
+
+
 def test_the_same_module_on_another_side_is_another_cause():
     causes = group_causes([outcome(1, needs("ray")), outcome(2, needs("ray", Role.PATCHED))])
     assert {cause.blame for cause in causes} == {Blame.ENVIRONMENT, Blame.AGENT}

@@ -123,9 +123,7 @@ def test_paths_are_relative_to_the_file_not_to_the_working_folder(project: Path)
 def test_symbolic_links_of_an_interpreter_stay(project: Path) -> None:
     (project / "python").symlink_to(sys.executable)
     config = load(project, MAIN + '[repos.vllm]\npath = "x"\npython = "./python"\n')
-    assert config.repos["vllm"].python == project / "python", (
-        "resolved, it would leave its virtual environment"
-    )
+    assert config.repos["vllm"].python == project / "python", "resolved, it would leave its virtual environment"
 
 
 def test_bare_interpreter_name_comes_from_path(project: Path) -> None:
@@ -162,6 +160,7 @@ VLLM = MAIN + '[repos.vllm]\npath = "../vllm"\n'
         (MAIN + "[repos.vllm]", "[repos.vllm] needs the key 'path', e.g. path = \"../vllm\""),
         (MAIN + "timeout = 3", "[perfagents] has no key 'timeout'; did you mean 'timeout_s'?"),
         (MAIN + "timeout_s = 0", "[perfagents] timeout_s must be above 0, not 0"),
+        (MAIN + "timeout_s = inf", "[perfagents] timeout_s must be above 0, not inf"),
         (MAIN + "timeout_s = nan", "[perfagents] timeout_s must be above 0, not nan"),
         (MAIN + "timeout_s = true", "[perfagents] timeout_s must be a number, not a boolean"),
         (MAIN + "timeout_s = 1979-05-27", "[perfagents] timeout_s must be a number, not a date or time"),
@@ -226,6 +225,10 @@ def test_all_problems_at_once(project: Path) -> None:
     found = problems(project, '[perfagents]\nruns = 1\nscripts = ["no"]\n[repos.vllm]\npat = "x"\n')
     assert len(found) == 4
     assert [line.split("]")[0] for line in found].count("[repos.vllm") == 2
+
+
+def test_absent_table_is_one_problem(project: Path) -> None:
+    assert problems(project, "") == ["the file needs the table [perfagents]"]
 
 
 def test_syntax_error_names_the_line(project: Path) -> None:

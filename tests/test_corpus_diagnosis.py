@@ -1,6 +1,7 @@
 """Recorded evaluations of real runs: every failure among them gets a category that says something.
 
-The records are not in the repository: PERFAGENTS_CORPUS names their folder, else ``../shared/corpus`` beside the checkout.
+The records are not in the repository: PERFAGENTS_CORPUS names their folder, else it is ``../shared/corpus`` beside
+the checkout.
 """
 
 import json
@@ -16,9 +17,7 @@ from pytest_perfagents.parsers.script_output import parse_output, report_from_js
 CORPUS = Path(os.environ.get("PERFAGENTS_CORPUS") or Path(__file__).parents[2] / "shared" / "corpus")
 RECORDS = sorted((CORPUS / "eval").rglob("test_results.json"))
 
-pytestmark = pytest.mark.skipif(
-    not RECORDS, reason=f"no recorded evaluations under {CORPUS} (set PERFAGENTS_CORPUS)"
-)
+pytestmark = pytest.mark.skipif(not RECORDS, reason=f"no recorded evaluations under {CORPUS} (set PERFAGENTS_CORPUS)")
 
 
 def judged():

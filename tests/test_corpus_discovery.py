@@ -1,4 +1,4 @@
-"""Discovery on real records: those in ``PERFAGENTS_CORPUS``, or in ``../shared/corpus`` beside the checkout."""
+"""Discovery on real records: in ``PERFAGENTS_CORPUS``, or in ``../shared/corpus`` beside the checkout."""
 
 from __future__ import annotations
 
@@ -42,9 +42,7 @@ def test_every_item_folder_is_exactly_one_run(runs: list[AgentRun]) -> None:
 
 def test_every_run_has_its_repository_its_commits_and_its_agent(runs: list[AgentRun]) -> None:
     for run in runs:
-        assert run.commit.repo == ("sglang" if "sglan" in run.folder.split("/state/runs/")[1] else "vllm"), (
-            run.id
-        )
+        assert run.commit.repo == ("sglang" if "sglan" in run.folder.split("/state/runs/")[1] else "vllm"), run.id
         assert len(run.commit.human) in (8, 40), run.id
         assert len(run.commit.parent) == 40, run.id
         assert run.status in ("success", "error"), run.id

@@ -56,9 +56,7 @@ class Tree:
     def add(self, place: str, files: dict[str, Any] | None = None, **journal_changes: Any) -> Path:
         folder = self.root / place
         folder.mkdir(parents=True)
-        for name, content in (
-            {"journal.json": journal(**journal_changes)} if files is None else files
-        ).items():
+        for name, content in ({"journal.json": journal(**journal_changes)} if files is None else files).items():
             data = content if isinstance(content, bytes) else json.dumps(content).encode()
             (folder / name).write_bytes(data)
         return folder
@@ -114,9 +112,7 @@ def test_both_layouts_side_by_side_sorted_by_id(tree: Tree) -> None:
     assert len(set(ids)) == 4
 
 
-@pytest.mark.parametrize(
-    "root", ["runs", "state/runs", "state", ".", "state/runs/vllm", "state/runs/vllm/trae"]
-)
+@pytest.mark.parametrize("root", ["runs", "state/runs", "state", ".", "state/runs/vllm", "state/runs/vllm/trae"])
 def test_generous_roots(tree: Tree, root: str) -> None:
     tree.add(f"state/{HIERARCHICAL}")
     (tree.root / "runs").rmdir()
@@ -174,6 +170,18 @@ def test_summary_that_contradicts_folder_and_journal_loses(tree: Tree) -> None:
     ]
 
 
+def test_journal_that_contradicts_the_folder_loses(tree: Tree) -> None:
+    tree.add(HIERARCHICAL, run_metadata={"repo": "sglang", "agent": "codex", "model": "gpt-4o"})
+    assert tree.run().id.startswith("vllm/2f192835/trae/gpt-5/")
+
+
+def test_summary_that_contradicts_the_journal_loses(tree: Tree) -> None:
+    files = {"journal.json": journal(status=None, commits={"human": "10189d08"}), "run_summary.json": summary()}
+    tree.add(HIERARCHICAL, files)
+    run = tree.run()
+    assert (run.commit.human, run.commit.parent, run.status) == ("10189d08", PARENT, "error")
+
+
 def test_agent_that_nobody_has_met(tree: Tree) -> None:
     tree.add(FLAT, agent="aider")
     run = tree.run()
@@ -195,6 +203,7 @@ def test_agent_that_nobody_has_met(tree: Tree) -> None:
         ("r/minivllm_core-0", "minivllm_core", "minivllm"),
         (f"flashinfer/trae/gpt-5/{STAMP}/a-0", "fi_core", "flashinfer"),
         (f"flashinf/trae/gpt-5/{STAMP}/a-0", "flashinfer_core", "flashinfer"),
+        (f"sgl/trae/gpt-5/{STAMP}/a-0", "", "sgl"),
         ("r/0", "", "0"),
     ],
 )
@@ -342,9 +351,7 @@ def test_files_of_a_whole_batch_above_the_items_are_no_run(tree: Tree) -> None:
     (tree.add(HIERARCHICAL).parent / "prediction.jsonl").write_text("{}")
     (tree.root / "runs/run_summary.json").write_text("{}")
     assert tree.run().item == "vllm_core-0000"
-    assert len(discover(tree.config(), Selection(agents=("codex",)))) == 0, (
-        "nor where the items are passed by"
-    )
+    assert len(discover(tree.config(), Selection(agents=("codex",)))) == 0, "nor where the items are passed by"
 
 
 def test_nothing_inside_an_item_is_a_run(tree: Tree) -> None:

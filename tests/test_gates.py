@@ -40,5 +40,7 @@ def test_a_gate_wins_over_the_configuration():
 
 
 def test_an_unknown_word_is_an_error_with_the_nearest_and_all_there_are():
-    with pytest.raises(UsageError, match=r"'regresion' is no outcome; did you mean regression\?.*different.*NO_METRICS"):
+    with pytest.raises(
+        UsageError, match=r"'regresion' is no outcome; did you mean regression\?.*different.*NO_METRICS"
+    ):
         parse_gates(["regresion"])

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,10 @@ import pytest
 from gitkit import ENV, commit, git, make_repository, snapshot, tree, write
 
 from pytest_perfagents.config import RepoConfig
+from pytest_perfagents.gitcache import lock_of
 from pytest_perfagents.gitcommand import run_git
 from pytest_perfagents.gitrepo import GitFailure, Worktrees, baseline_revision, prune_all
-from pytest_perfagents.leases import Session
+from pytest_perfagents.leases import Session, sweep
 from pytest_perfagents.model import Category, Commit, Role
 
 
@@ -154,9 +156,7 @@ def test_the_baseline_is_the_recorded_parent_or_the_first(place: Place, worktree
     assert "has no parent" in failure.reason
 
 
-def test_a_commit_that_is_not_there(
-    place: Place, worktrees: Worktrees, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_commit_that_is_not_there(place: Place, worktrees: Worktrees, monkeypatch: pytest.MonkeyPatch) -> None:
     (place.folder / "project").mkdir()
     monkeypatch.chdir(place.folder / "project")
     git(place.clone, "remote", "add", "origin", "https://example.org/demo.git")
@@ -375,6 +375,20 @@ def test_two_processes_at_once(place: Place) -> None:
     assert snapshot(place.clone) == before
 
 
+def test_changes_to_the_cache_repository_wait_for_their_turn(place: Place, worktrees: Worktrees) -> None:
+    worktrees.resolve(place.repo, place.first)
+    (repository,) = place.cache.glob("repos/*.git")
+    made: list[Path] = []
+    adding = threading.Thread(target=lambda: made.append(worktrees.add(place.repo, place.first)))
+    with lock_of(repository):
+        adding.start()
+        adding.join(0.3)
+        assert adding.is_alive()
+        assert admin(place) == []
+    adding.join(60)
+    assert tree(made[0])["pkg/core.py"] == b"VALUE = 1\n"
+
+
 def _add_and_wait(cache: Path, repo: RepoConfig, at: str) -> None:
     with Session(cache) as session, Worktrees(cache, 20, session) as worktrees:
         worktrees.add(repo, at)
@@ -395,10 +409,7 @@ def test_a_killed_process_leaves_nothing_that_prune_does_not_find(place: Place, 
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     assert len(admin(place)) == 2
-    from pytest_perfagents.leases import sweep
-
-    sweep(place.cache)
-    prune_all(place.cache)
+    sweep(place.cache, prune=prune_all)
     assert admin(place) == [live.name]
     assert (live / "pkg/core.py").exists()
 

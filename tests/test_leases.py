@@ -19,7 +19,7 @@ import pytest
 from pytest_perfagents.leases import MeasureLease, Session, sweep
 
 PATIENCE_S = 20.0
-SLEEP = [sys.executable, "-c", "import time; time.sleep(99)"]
+SLEEP = [sys.executable, "-c", "import time; time.sleep(9)"]
 
 
 @contextmanager

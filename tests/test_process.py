@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -22,9 +23,7 @@ from pytest_perfagents.process import ChannelClosed, Child, Command, run
 PATIENCE_S = 20.0
 
 
-def python(
-    tmp_path: Path, code: str, timeout_s: float = PATIENCE_S, env: dict[str, str] | None = None
-) -> Command:
+def python(tmp_path: Path, code: str, timeout_s: float = PATIENCE_S, env: dict[str, str] | None = None) -> Command:
     return Command((sys.executable, "-c", textwrap.dedent(code)), tmp_path, env or {}, timeout_s)
 
 
@@ -120,7 +119,8 @@ def test_grandchildren_do_not_survive(tmp_path: Path, how: str, ends: str) -> No
             "import os, subprocess, sys, time",
             f"SLEEP = {sleep!r}",
             SURVIVORS[how],
-            f"while not (os.path.exists({str(pid_file)!r}) and open({str(pid_file)!r}).read()): time.sleep(.01)",
+            f"PID_FILE = {str(pid_file)!r}",
+            "while not (os.path.exists(PID_FILE) and open(PID_FILE).read()): time.sleep(.01)",
             after,
         )
     )
@@ -160,10 +160,10 @@ def test_bytes_that_are_no_text_are_replaced(tmp_path: Path) -> None:
 
 def test_no_descriptor_and_no_zombie_is_left(tmp_path: Path) -> None:
     run(python(tmp_path, "pass"))
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
         run(python(tmp_path, "pass"))
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert [each.pid for each in psutil.Process().children() if each.status() == psutil.STATUS_ZOMBIE] == []
 
 
@@ -241,9 +241,7 @@ def test_a_child_that_does_not_read_cannot_block_us(tmp_path: Path) -> None:
 
 def test_marked_processes_are_found_and_killed(tmp_path: Path) -> None:
     mark = f"test-{os.getpid()}"
-    process = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(99)"], env={"PERFAGENTS_SESSION": mark}
-    )
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(99)"], env={"PERFAGENTS_SESSION": mark})
     try:
         assert [each.pid for each in orphans.find_marked("PERFAGENTS_SESSION", mark)] == [process.pid]
         assert orphans.kill_marked("PERFAGENTS_SESSION", mark) == 1
@@ -253,18 +251,40 @@ def test_marked_processes_are_found_and_killed(tmp_path: Path) -> None:
     assert orphans.find_marked("PERFAGENTS_SESSION", mark) == []
 
 
+@pytest.fixture
+def one_cpu() -> Iterator[None]:
+    """Let what we start run on the same CPU as we do, so that it is often caught halfway."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    yield
+    os.sched_setaffinity(0, before)
+
+
+@pytest.mark.usefixtures("one_cpu")
+def test_a_process_in_the_midst_of_exec_is_found(tmp_path: Path) -> None:
+    missed = []
+    for number in range(200):
+        mark = f"test-{os.getpid()}-{number}"
+        process = subprocess.Popen(["/bin/sleep", "99"], env={"PERFAGENTS_SESSION": mark})
+        try:
+            if not orphans.find_marked("PERFAGENTS_SESSION", mark):
+                missed.append(number)
+        finally:
+            process.kill()
+            process.wait()
+    assert missed == []
+
+
 AMBIENT = {
-    "PATH": "/bin", "LC_ALL": "C.UTF-8", "CUDA_VISIBLE_DEVICES": "0", "AWS_SECRET_ACCESS_KEY": "s", "HF_TOKEN": "t",
-    "HF_HOME": "/hf", "PYTHONPATH": "/evil", "HOME": "/root", "PYTEST_CURRENT_TEST": "x",
+    "PATH": "/bin", "LC_ALL": "C.UTF-8", "CUDA_VISIBLE_DEVICES": "0", "AWS_SECRET_ACCESS_KEY": "s",
+    "HF_TOKEN": "t", "HF_HOME": "/hf", "PYTHONPATH": "/evil", "HOME": "/root", "PYTEST_CURRENT_TEST": "x",
 }  # fmt: skip
 
 
 def test_the_environment_is_an_allow_list(tmp_path: Path) -> None:
     env = child_env(AMBIENT, session_id="abc", private=tmp_path)
     assert {"PATH", "LC_ALL", "CUDA_VISIBLE_DEVICES"} <= env.keys()
-    assert (
-        not {"AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "HF_HOME", "PYTHONPATH", "PYTEST_CURRENT_TEST"} & env.keys()
-    )
+    assert not {"AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "HF_HOME", "PYTHONPATH", "PYTEST_CURRENT_TEST"} & env.keys()
     assert env["PERFAGENTS_SESSION"] == "abc"
     assert env["PYTHONNOUSERSITE"] == "1"
     assert [env[name] for name in THREAD_COUNTS] == ["1"] * len(THREAD_COUNTS)

@@ -47,7 +47,11 @@ def test_the_fields_are_those_of_the_format():
     assert record["schema"] == "perfagents/outcome/1"
     assert record["id"] == "minivllm/1a2b3c4d/trae/gpt-5/2026-01-01_00-00-00/minivllm_core-0000"
     assert (record["commit"], record["pre_commit"]) == ("1a2b3c4d" + "0" * 32, "f" * 40)
-    assert (record["pytest_outcome"], record["category"], record["stage"]) == ("passed", "SUCCESS_IMPROVEMENT", "measure")
+    assert (record["pytest_outcome"], record["category"], record["stage"]) == (
+        "passed",
+        "SUCCESS_IMPROVEMENT",
+        "measure",
+    )
     assert record["speedup"] | {"point": 1.5, "starts": 2, "change": "faster", "clock": "cpu"} == record["speedup"]
     assert record["human_speedup"]["point"] == 2.0
     assert set(record["sides"]) == {"baseline", "human", "patched"}
@@ -75,11 +79,20 @@ def test_medians_stay_without_samples():
 
 
 def test_evidence_of_any_kind_becomes_json():
-    value = {"path": Path("/x"), "role": Role.HUMAN, "change": Change.SAME, 1: (float("nan"), {2}), "object": case_of().run.commit}
+    value = {
+        "path": Path("/x"),
+        "role": Role.HUMAN,
+        "change": Change.SAME,
+        1: (float("nan"), {2}),
+        "object": case_of().run.commit,
+    }
     assert plain(value) == {
-        "path": "/x", "role": "human", "change": "same", "1": [None, [2]],
+        "path": "/x",
+        "role": "human",
+        "change": "same",
+        "1": [None, [2]],
         "object": {"repo": "minivllm", "human": "1a2b3c4d" + "0" * 32, "parent": "f" * 40},
-    }  # fmt: skip
+    }
 
 
 def test_another_schema_is_refused():

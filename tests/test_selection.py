@@ -18,22 +18,16 @@ def config(**aliases: tuple[str, ...]) -> Config:
         "sglang": RepoConfig("sglang", Path("sglang")),
         "minivllm": RepoConfig("minivllm", Path("minivllm")),
     }
-    return Config(
-        Path("perfagents.toml"), repos, (Path("state/runs"),), (), Path("r"), Path("c"), aliases=aliases
-    )
+    return Config(Path("perfagents.toml"), repos, (Path("state/runs"),), (), Path("r"), Path("c"), aliases=aliases)
 
 
 def run(
     agent: str, model: str, stamp: str = "2026-01-23_00-00-00", repo: str = "vllm", human: str = "a" * 40
 ) -> AgentRun:
-    return AgentRun(
-        Commit(repo, human, ""), agent, model, stamp, "i-0", "f", alias_of(agent, model), has_patch=True
-    )
+    return AgentRun(Commit(repo, human, ""), agent, model, stamp, "i-0", "f", alias_of(agent, model), has_patch=True)
 
 
-SONNET = run(
-    "trae", "us-anthropic-claude-sonnet-4-5-20250929-v1-0", "2025-12-24_07-50-32", human="2f19283512345678"
-)
+SONNET = run("trae", "us-anthropic-claude-sonnet-4-5-20250929-v1-0", "2025-12-24_07-50-32", human="2f19283512345678")
 RUNS = [
     SONNET,
     run("trae", "gpt-5", "2026-01-23_10-00-00", human="2f192835ffffffff"),
@@ -251,9 +245,7 @@ def test_probe_looks_at_neither_commit_nor_unknown_repository() -> None:
     assert not may_hold(run("codex", "gpt-5", repo="", human=""))
 
 
-TERMS = st.sampled_from(
-    ["trae", "trae_gpt5", "codex*", "gpt-5", "vllm", "sglang", "2f19", "a", "*", "default", "best"]
-)
+TERMS = st.sampled_from(["trae", "trae_gpt5", "codex*", "gpt-5", "vllm", "sglang", "2f19", "a", "*", "default", "best"])
 
 
 @given(*(st.lists(TERMS, max_size=2).map(tuple) for _ in range(4)))

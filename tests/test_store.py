@@ -42,7 +42,11 @@ def test_processes_have_files_of_their_own_and_are_read_together(tmp_path):
     for number, process in enumerate(["", "gw0", "gw1"]):
         with ResultsWriter(tmp_path, process) as writer:
             writer.append(record_of(number))
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["outcomes-gw0.jsonl", "outcomes-gw1.jsonl", "outcomes.jsonl"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "outcomes-gw0.jsonl",
+        "outcomes-gw1.jsonl",
+        "outcomes.jsonl",
+    ]
     assert len(load_results(tmp_path).outcomes()) == 3
 
 

@@ -12,6 +12,8 @@ from pytest_perfagents.model import AgentRun, Blame, Category, Commit, Ending, E
 from pytest_perfagents.parsers.script_output import report_from_json
 from pytest_perfagents.taxonomy import TABLE, pytest_outcome
 
+BROKEN_TRANSFORMERS = "Could not import module 'ProcessorMixin'. Are this object's requirements defined correctly?"
+
 
 def ended(stderr="", stdout="", *, code=1, ending=Ending.EXITED, duration_s=3.0):
     return Execution(("python", "perf script.py"), ending, code, stdout, stderr, duration_s)
@@ -38,7 +40,7 @@ def reported(error, role=Role.BASELINE, **more):
     return judge(Evidence(execution=ended(), report=report), role)
 
 
-# --- the table ----------------------------------------------------------------------------------------------------
+# --- the table -------------------------------------------------------------------------------------
 
 
 def test_every_category_has_a_row_and_no_row_is_left_over():
@@ -73,7 +75,7 @@ def test_the_configuration_can_change_an_outcome():
     assert pytest_outcome(Category.PATCH_INVALID, {"NEEDS_BUILD": "failed"}) == "xfailed"
 
 
-# --- what an exception is called ----------------------------------------------------------------------------------
+# --- what an exception is called -------------------------------------------------------------------
 
 KIND_EXAMPLES = {
     "AssertionError: Torch not compiled with CUDA enabled": "HARDWARE_UNAVAILABLE",
@@ -129,7 +131,7 @@ def test_a_librarys_own_class_counts_as_what_it_derives_from():
     assert judge(Evidence(error=builtin)).category is Category.BASELINE_EXCEPTION
 
 
-# --- what a cause means -------------------------------------------------------------------------------------------
+# --- what a cause means ----------------------------------------------------------------------------
 
 # Exception -> (words of the reason, words of the hint, blame on the baseline, missing module)
 ADVICE_EXAMPLES = {
@@ -185,7 +187,7 @@ ADVICE_EXAMPLES = {
         None,
     ),
     "ValueError: Unknown RoPE scaling type llama3": ("too new", "model of the commit's day", "script", None),
-    "ModuleNotFoundError: Could not import module 'ProcessorMixin'. Are this object's requirements defined correctly?": (
+    f"ModuleNotFoundError: {BROKEN_TRANSFORMERS}": (
         "transformers is broken",
         "torchvision",
         "environment",
@@ -308,19 +310,24 @@ def test_what_the_human_commit_lacks_too_is_not_an_api_of_the_human_commit():
     assert "not even the human commit" in raised(line, role=Role.HUMAN).hint
 
 
+def test_a_circle_that_the_patch_made_is_the_patchs():
+    line = "ImportError: cannot import name 'LLM' from partially initialized module 'vllm' (/w/vllm/__init__.py)"
+    assert "the patch" in raised(line, role=Role.PATCHED).hint
+
+
 def test_the_reason_of_a_missing_module_is_short():
     assert raised("ModuleNotFoundError: No module named 'decord'").reason == (
         "baseline needs module 'decord', which is not installed"
     )
 
 
-# --- chains: the deepest cause explains, the last exception names ---------------------------------------------------
+# --- chains: the deepest cause explains, the last exception names ----------------------------------
 
 
 def test_the_deepest_cause_explains_what_the_last_exception_names():
     failure = raised(
         "RuntimeError: operator torchvision::nms does not exist",
-        "ModuleNotFoundError: Could not import module 'ProcessorMixin'. Are this object's requirements defined correctly?",
+        f"ModuleNotFoundError: {BROKEN_TRANSFORMERS}",
     )
     assert failure.category is Category.BASELINE_IMPORT_ERROR
     assert failure.reason.startswith("baseline cannot import torchvision")
@@ -331,9 +338,7 @@ def test_the_deepest_cause_explains_what_the_last_exception_names():
 
 def test_an_error_that_points_above_is_explained_by_what_stands_above():
     inner = traceback("ModuleNotFoundError: No module named 'decord'")
-    inner = "".join(
-        f"(EngineCore pid=7) ERROR 01-02 10:11:12 core.py:586] {line}\n" for line in inner.splitlines()
-    )
+    inner = "".join(f"(EngineCore pid=7) ERROR 01-02 10:11:12 core.py:586] {line}\n" for line in inner.splitlines())
     outer = traceback("RuntimeError: Engine core initialization failed. See root cause above.")
     failure = judge(Evidence(execution=ended(f"{inner}INFO 01-02 10:11:13 [llm.py:1] bye\n{outer}")))
     assert failure.category is Category.BASELINE_RUNTIME_ERROR
@@ -341,9 +346,20 @@ def test_an_error_that_points_above_is_explained_by_what_stands_above():
 
 
 def test_a_traceback_whose_head_was_cut_off_still_counts():
-    text = "lf.x)\n  File \"/w/a.py\", line 9, in <module>\n    import pynvml\nModuleNotFoundError: No module named 'pynvml'\n"
+    text = 'lf.x)\n  File "/w/a.py", line 9, in <module>\n    import pynvml\n'
+    text += "ModuleNotFoundError: No module named 'pynvml'\n"
     failure = judge(Evidence(execution=ended(text)))
     assert (failure.category, failure.hint) == (Category.BASELINE_IMPORT_ERROR, "pip install nvidia-ml-py")
+
+
+def test_a_traceback_on_stdout_counts_where_stderr_has_none():
+    failure = judge(Evidence(execution=ended(stdout=traceback("KeyError: 'a'"))))
+    assert (failure.category, failure.evidence["exception"]) == (Category.BASELINE_EXCEPTION, "KeyError")
+
+
+def test_the_cause_may_stand_on_a_later_line_of_the_message():
+    failure = raised("RuntimeError: Failed to import transformers.x (look up its traceback):\nNo module named 'keras'")
+    assert (failure.category, failure.hint) == (Category.BASELINE_RUNTIME_ERROR, "pip install keras")
 
 
 def test_an_ignored_exception_at_shutdown_does_not_decide():
@@ -375,7 +391,7 @@ def test_the_module_of_an_import_error_is_enough():
     assert judge(Evidence(error=error)).hint == "pip install librosa"
 
 
-# --- what the script reports -----------------------------------------------------------------------------------------
+# --- what the script reports -----------------------------------------------------------------------
 
 REPORT_EXAMPLES = [
     ("No module named 'transformers'", {}, "TEST_IMPORT_ERROR", "PATCHED_IMPORT_ERROR"),
@@ -478,10 +494,10 @@ def test_a_report_on_stdout_is_found_and_the_exit_after_it_is_no_exception_of_it
         "code": 1,
         "chain": [{"type": "ModuleNotFoundError", "message": "x"}],
     }
-    printed = '{"target_resolved": false, "error": "No module named \'einops\'"}\n'
+    printed = '{"target_resolved": false, "error": "no such kernel"}\n'
     for execution in (ended(stdout=printed), ended(stderr=f"WARNING: noise\n{printed}")):
         failure = judge(Evidence(execution=execution, error=error, stage=Stage.RUN))
-        assert (failure.category, failure.hint) == (Category.TEST_IMPORT_ERROR, "pip install einops")
+        assert failure.category is Category.TARGET_NOT_RESOLVED
         assert failure.stage is Stage.IMPORT
 
 
@@ -489,6 +505,12 @@ def test_an_exception_after_a_good_report_is_what_ended_the_run():
     printed = '{"avg_ms": 1.5, "opt_path_hit": true}\n'
     failure = judge(Evidence(execution=ended(traceback("ValueError: late"), printed)))
     assert failure.category is Category.BASELINE_EXCEPTION
+
+
+def test_an_exception_after_a_report_of_trouble_is_what_ended_the_run():
+    error = {"type": "KeyError", "message": "'a'", "chain": []}
+    report = report_from_json({"target_resolved": False, "error": "tried and gave up"})
+    assert judge(Evidence(error=error, report=report)).category is Category.BASELINE_EXCEPTION
 
 
 def test_the_path_not_hit_without_an_error():
@@ -504,17 +526,15 @@ def test_a_report_of_nothing_is_no_output():
 
 
 def test_a_reported_error_is_explained_by_the_traceback_of_that_very_error():
-    message = "Could not import module 'ProcessorMixin'. Are this object's requirements defined correctly?"
-    log = traceback(
-        "RuntimeError: operator torchvision::nms does not exist", f"ModuleNotFoundError: {message}"
-    )
+    message = BROKEN_TRANSFORMERS
+    log = traceback("RuntimeError: operator torchvision::nms does not exist", f"ModuleNotFoundError: {message}")
     printed = f'{{"target_resolved": false, "error": "{message}"}}\n'
     failure = judge(Evidence(execution=ended(log, printed)))
     assert failure.category is Category.TEST_IMPORT_ERROR
     assert "torchvision, which does not match" in failure.reason
 
 
-# --- how the process ended -------------------------------------------------------------------------------------------
+# --- how the process ended -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -543,7 +563,7 @@ def test_a_shells_word_for_a_signal_is_understood():
 
 
 def test_a_crash_that_said_why_is_what_it_said():
-    words = "terminate called after throwing an instance of 'c10::Error'\n  what():  CUDA error: unspecified launch failure\n"
+    words = "terminate called after throwing an instance of 'c10::Error'\n  what():  CUDA error: launch failure\n"
     failure = judge(Evidence(execution=ended(words, code=6, ending=Ending.SIGNALED)))
     assert failure.category is Category.BASELINE_CUDA_ERROR
 
@@ -554,9 +574,7 @@ def test_too_late_is_a_timeout_and_the_earlier_exception_its_hint():
     assert (failure.category, failure.blame) == (Category.BASELINE_TIMEOUT, Blame.SCRIPT)
     assert "600 s" in failure.reason
     assert judge(Evidence(execution=execution), Role.PATCHED).blame is Blame.AGENT
-    hanging = ended(
-        traceback("ModuleNotFoundError: No module named 'ray'"), code=None, ending=Ending.TIMED_OUT
-    )
+    hanging = ended(traceback("ModuleNotFoundError: No module named 'ray'"), code=None, ending=Ending.TIMED_OUT)
     failure = judge(Evidence(execution=hanging))
     assert (failure.category, failure.hint) == (Category.BASELINE_TIMEOUT, "pip install ray")
 
@@ -599,12 +617,13 @@ def test_no_evidence_at_all_is_unknown():
     assert failure.hint
 
 
-# --- words that do not decide, words that do -------------------------------------------------------------------------
+# --- words that do not decide, words that do -------------------------------------------------------
 
 HARMLESS = (
     "/w/vllm/__init__.py:5: RuntimeWarning: Failed to read commit hash:\nNo module named 'vllm._version'\n"
     "  from .version import __version__\n"
-    "WARNING 12-23 21:52:48 _custom_ops.py:15] Failed to import from vllm._C with ModuleNotFoundError(\"No module named 'vllm._C'\")\n"
+    "WARNING 12-23 21:52:48 _custom_ops.py:15] Failed to import from vllm._C with "
+    "ModuleNotFoundError(\"No module named 'vllm._C'\")\n"
 )
 
 
@@ -629,7 +648,7 @@ def test_a_script_that_says_it_in_words_and_leaves():
     assert failure.evidence["module"] == "outlines.fsm.regex"
 
 
-# --- swallowed imports -------------------------------------------------------------------------------------------------
+# --- swallowed imports -----------------------------------------------------------------------------
 
 HIDDEN = {
     "vllm.core.scheduler": {
@@ -654,7 +673,7 @@ def test_a_swallowed_import_explains_what_stumbles_over_it():
     assert "msgspec" not in judge(Evidence(error=other, swallowed=HIDDEN)).hint
 
 
-# --- what every failure carries ----------------------------------------------------------------------------------------
+# --- what every failure carries --------------------------------------------------------------------
 
 
 def test_the_evidence_lets_a_person_check():
@@ -685,15 +704,13 @@ def test_the_stage_is_where_it_happened_unless_the_category_means_one():
     assert raised("ModuleNotFoundError: No module named 'x'").stage is Stage.IMPORT
 
 
-# --- the agent's run ---------------------------------------------------------------------------------------------------
+# --- the agent's run -------------------------------------------------------------------------------
 
 
 def agent_run(**facts):
     facts = {"has_patch": False, "status": "error", "returncode": 1, "duration_s": 60.0, **facts}
     commit = facts.pop("commit", Commit("vllm", "2f192835", "0000abcd"))
-    return AgentRun(
-        commit, "trae", "gpt-5", "2026-01-01_00-00-00", "vllm_core-0000", "runs/x", "trae_gpt5", **facts
-    )
+    return AgentRun(commit, "trae", "gpt-5", "2026-01-01_00-00-00", "vllm_core-0000", "runs/x", "trae_gpt5", **facts)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from typing import Any
 from pytest_perfagents import diagnosis, executed, failures, probing, programs, provenance
 from pytest_perfagents.backends.base import Backend, Workspace, WorkspaceFailure
 from pytest_perfagents.config import Config
-from pytest_perfagents.measuring import Trouble, remaining_s
-from pytest_perfagents.model import BASELINE, Case, Failure, Integrity, Role, Side
+from pytest_perfagents.measuring import Patience, Trouble
+from pytest_perfagents.model import BASELINE, Case, Failure, Integrity, Role, Side, Stage
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Gate:
     backend: Backend
     case: Case
     script: Path
-    deadline: float
+    patience: Patience
     workspaces: ExitStack
 
     def admit(self, side: Side, baseline: Admitted | None, case: Case | None = None) -> Admitted:
@@ -65,7 +65,7 @@ class Gate:
             raise Rejected(self.diagnose(trouble, side.role)) from None
         return admitted
 
-    def diagnose(self, trouble: Trouble, role: Role, *, worked_before: bool = False) -> Failure:
+    def diagnose(self, trouble: Trouble, role: Role) -> Failure:
         """Name what a side did instead of what it was asked."""
         repo = self.config.repos[self.case.run.commit.repo]
         report = trouble.report if isinstance(trouble, programs.ProgramTrouble) else None
@@ -79,8 +79,7 @@ class Gate:
         reference = (baseline.workspace if baseline is not None else workspace).scratch / "reference"
         if style in (None, *probing.DRIVEN_STYLES):
             probe = probing.probe(
-                workspace, self.script, reference=reference, is_reference=baseline is None,
-                timeout_s=self.config.timeout_s, deadline=self.deadline,
+                workspace, self.script, reference=reference, is_reference=baseline is None, patience=self.patience
             )  # fmt: skip
             if probe.style in probing.DRIVEN_STYLES:
                 return probe
@@ -96,7 +95,7 @@ class Gate:
         return programs.RUN_TEST if "__main__" not in text and "def run_test" in text else "program"
 
     def _program_probe(self, side: Side, workspace: Workspace, style: str, reference: Path) -> probing.Probe:
-        patience_s = remaining_s(self.config.timeout_s, self.deadline)
+        patience_s = self.patience.left_s
         seconds, run = programs.run_once(workspace, self.script, style, timeout_s=patience_s)
         equal, message = programs.check_results(
             workspace, self.script, style, reference, is_reference=side == BASELINE, timeout_s=patience_s
@@ -116,7 +115,7 @@ class Gate:
             raise Rejected(failures.wrong_target(seen.problem, seen.cause, workspace.side.role, hint), admitted.record)
 
     def _hint(self, error: Mapping[str, Any], role: Role) -> str | None:
-        return self.diagnose(Trouble(probing.Stage.IMPORT, error=error), role).hint
+        return self.diagnose(Trouble(Stage.IMPORT, error=error), role).hint
 
     def _check_result(self, admitted: Admitted, baseline: Admitted | None) -> None:
         probe, role = admitted.probe, admitted.workspace.side.role
@@ -137,9 +136,7 @@ class Gate:
         if not added or patch is None or admitted.probe.style not in probing.DRIVEN_STYLES:
             return
         try:
-            traced = probing.trace(
-                workspace, self.script, added, timeout_s=self.config.timeout_s, deadline=self.deadline
-            )
+            traced = probing.trace(workspace, self.script, added, self.patience)
         except Trouble as trouble:
             admitted.flags.append(f"the patched lines could not be traced: {trouble}")
             return

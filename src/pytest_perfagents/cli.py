@@ -78,17 +78,13 @@ def _remove_caches(config: Config) -> None:
     sessions = config.cache / "sessions"
     alive = [folder for folder in sessions.glob("*") if folder.is_dir()]  # the sweep has left no others
     if alive:
-        raise UsageError(
-            f"{len(alive)} session(s) use {config.cache}; end them before perfagents clean --all"
-        )
+        raise UsageError(f"{len(alive)} session(s) use {config.cache}; end them before perfagents clean --all")
     for name in ("repos", "sessions"):
         shutil.rmtree(config.cache / name, ignore_errors=True)
 
 
 def _size(folder: Path) -> int:
-    return (
-        sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()) if folder.is_dir() else 0
-    )
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()) if folder.is_dir() else 0
 
 
 def _megabytes(size: int) -> str:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Clone:
-    """The user's repository. ``objects`` are the object folders to borrow from; none of a bundle's."""
+    """The user's repository. ``objects`` is the folder to borrow from, which a bundle has not."""
 
     path: Path
-    objects: tuple[Path, ...] = ()
+    objects: Path | None = None
     remotes: tuple[tuple[str, str], ...] = ()
     object_format: str = "sha1"
     shallow: bool = False
@@ -27,7 +27,7 @@ class Clone:
     @property
     def is_bundle(self) -> bool:
         """Whether it is one file instead of a repository."""
-        return not self.objects
+        return self.objects is None
 
     def fetch_command(self, *revisions: str, options: str = "") -> str:
         """The command that brings ``revisions`` into it, by the name that its remote really has."""
@@ -88,22 +88,12 @@ def _inspect_repository(name: str, path: Path) -> Clone:
 
 def _read(path: Path, folder: Path, config: GitConfigParser) -> Clone:
     sections = {s[len('remote "') : -1]: s for s in config.sections() if s.startswith('remote "')}
-    objects = folder / "objects"
     return Clone(
         path=path,
-        objects=(objects, *_borrowed(objects)),
+        objects=folder / "objects",
         remotes=tuple((name, str(config.get_value(s, "url", ""))) for name, s in sections.items()),
         object_format=str(config.get_value("extensions", "objectformat", "sha1")),
         shallow=(folder / "shallow").exists(),
         partial=bool(config.get_value("extensions", "partialclone", ""))
         or any(config.get_value(s, "promisor", False) for s in sections.values()),
     )
-
-
-def _borrowed(objects: Path) -> list[Path]:
-    """Where the clone itself borrows: git follows no relative path at second hand."""
-    try:
-        lines = (objects / "info" / "alternates").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    return [(objects / line).resolve() for line in lines if line and not line.startswith(("#", '"'))]

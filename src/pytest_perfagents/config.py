@@ -116,15 +116,11 @@ def _parse(file: Path, shown: str) -> dict[str, Any]:
         return tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
         last = f"at line {content.rstrip().count(chr(10)) + 1}, the last"
-        raise UsageError(
-            f"{shown}: not valid TOML: {str(error).replace('at end of document', last)}"
-        ) from None
+        raise UsageError(f"{shown}: not valid TOML: {str(error).replace('at end of document', last)}") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"{shown}: not UTF-8: {error.reason} at byte {error.start}") from None
     except OSError as error:
-        raise UsageError(
-            f"{shown}: cannot be read: {error.strerror}; --perf-config names another file"
-        ) from None
+        raise UsageError(f"{shown}: cannot be read: {error.strerror}; --perf-config names another file") from None
 
 
 def _config(file: Path, top: Table) -> Config:
@@ -153,9 +149,7 @@ def _protocol(table: Table) -> ProtocolConfig:
     default, positive = ProtocolConfig(), number(0, open_low=True)
     protocol = ProtocolConfig(
         threshold=table.take("threshold", number(0, 1, open_low=True, open_high=True), default.threshold),
-        confidence=table.take(
-            "confidence", number(0.5, 1, open_low=True, open_high=True), default.confidence
-        ),
+        confidence=table.take("confidence", number(0.5, 1, open_low=True, open_high=True), default.confidence),
         sides=table.take("sides", _sides, default.sides),
         mode=table.take("mode", one_of(MODES), default.mode),
         warmups=table.take("warmups", whole(0), default.warmups),
@@ -259,9 +253,7 @@ def _setting(value: Any) -> str:
 
 def _command(value: Any) -> tuple[str, ...]:
     """A command as a list of words, or as one string that a shell would split the same way."""
-    return many(text, '["pip", "install", "-e", "."]', least=1)(
-        shlex.split(value) if isinstance(value, str) else value
-    )
+    return many(text, '["pip", "install", "-e", "."]', least=1)(shlex.split(value) if isinstance(value, str) else value)
 
 
 def _sides(value: Any) -> tuple[Role, ...]:

@@ -74,7 +74,7 @@ def parse_diff(text: bytes) -> Diff:
         patches = PatchSet(text.decode(errors="surrogateescape"))
     except UnidiffParseError as error:
         what = str(error).splitlines()[0].strip()
-        raise MalformedDiff("it ends within a hunk" if "shorter" in what else what[:200]) from error
+        raise MalformedDiff("it ends within a hunk" if "shorter" in what else printable(what[:200])) from error
     if not patches:
         raise MalformedDiff("no file header (diff --git, or --- and +++) in it")
     strips = {_strip_of(file) for file in patches}
@@ -135,10 +135,7 @@ def _names(file: PatchedFile) -> tuple[str, str]:
 
 
 def _file_diff(file: PatchedFile, strip: int) -> FileDiff:
-    old, new = (
-        "" if name == _NOTHING else unquote(name)[2 * strip :]
-        for name in (file.source_file, file.target_file)
-    )
+    old, new = ("" if name == _NOTHING else unquote(name)[2 * strip :] for name in (file.source_file, file.target_file))
     info = "".join(file.patch_info or [])
     without_data = re.search(r"^Binary files? .* differ$", info, re.MULTILINE)
     binary = "" if not file.is_binary_file else "no data" if without_data else "data"

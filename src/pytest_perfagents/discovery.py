@@ -31,9 +31,7 @@ _MODEL_IN_NAME = re.compile(
 )
 
 
-def discover(
-    config: Config, selection: Selection | None = None, notes: list[str] | None = None
-) -> list[AgentRun]:
+def discover(config: Config, selection: Selection | None = None, notes: list[str] | None = None) -> list[AgentRun]:
     """Every agent run under the configured roots, sorted by id, ids unique.
 
     With a ``selection``, folders whose place excludes them are not entered; other runs that it does not mean

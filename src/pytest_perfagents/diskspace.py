@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 
 _LEDGER = "worktrees.bytes"
+_ATTEMPTS, _PAUSE_S = 5, 0.05
 
 
 class Ledger:
@@ -45,18 +47,25 @@ def disk_bytes(folder: Path) -> int:
 
 
 def delete_folder(folder: Path) -> None:
-    """Remove a folder, also one whose parts were made read-only.
+    """Remove a folder, also one whose parts were made read-only, or where something still writes.
 
     Raises:
-        OSError: it is still there.
+        OSError: it is still there after several attempts.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    if not folder.exists():
-        return
-    folder.chmod(0o700)
-    for place, folders, _ in os.walk(folder):
-        for name in folders:
-            inner = Path(place, name)
-            if not inner.is_symlink():
-                inner.chmod(0o700)
+    for _ in range(_ATTEMPTS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        _make_writable(folder)
+        time.sleep(_PAUSE_S)
     shutil.rmtree(folder)
+
+
+def _make_writable(folder: Path) -> None:
+    with suppress(OSError):  # it may be going as we look at it
+        folder.chmod(0o700)
+        for place, folders, _ in os.walk(folder):
+            for name in folders:
+                inner = Path(place, name)
+                if not inner.is_symlink():
+                    inner.chmod(0o700)

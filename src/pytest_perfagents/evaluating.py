@@ -39,9 +39,9 @@ class Evaluation:
         self.plan = plan
         self.resumed: set[str] = set()
         self._outcomes: dict[str, Outcome] = {}
-        self._arenas: dict[Commit, list[Case]] = {}
+        self._arenas: dict[str, list[Case]] = {}
         for case in arenas:
-            self._arenas.setdefault(case.run.commit, []).append(case)
+            self._arenas.setdefault(case.run.commit.arena, []).append(case)
         self._stack = ExitStack()
         self._writer = self._stack.enter_context(ResultsWriter(self.settings.folder, _process(plan.config)))
         self._line = ProgressLine(plan.config, sum(map(len, self._arenas.values())))
@@ -74,7 +74,7 @@ class Evaluation:
             UsageError: the user or the machine is at fault.
         """
         if case.id not in self._outcomes:
-            arena = self._arenas.get(case.run.commit, [])
+            arena = self._arenas.get(case.run.commit.arena, [])
             self._keep_done(arena if case in arena else [*arena, case])
         if case.id not in self._outcomes:
             self._evaluate(case, timeout_s)
@@ -83,11 +83,12 @@ class Evaluation:
     # Evaluation
 
     def _evaluate(self, case: Case, timeout_s: float | None) -> None:
-        arena = [other for other in self._arenas.get(case.run.commit, ()) if other.id not in self._outcomes]
+        arena = [other for other in self._arenas.get(case.run.commit.arena, ()) if other.id not in self._outcomes]
         if case not in arena:
             arena.append(case)
         if timeout_s is None:
-            timeout_s = self.settings.config.timeout_s * len(self.settings.config.protocol.sides)
+            protocol = self.settings.config.protocol
+            timeout_s = self.settings.config.timeout_s * len(protocol.sides) + protocol.heavy_measure_s
         evaluator = self.evaluator
         began = time.monotonic()
         try:
@@ -98,7 +99,7 @@ class Evaluation:
             raise
         except Exception as error:
             if len(arena) > 1:  # one case's trouble must not become its neighbours'
-                self._arenas[case.run.commit] = []
+                self._arenas[case.run.commit.arena] = []
                 self._evaluate(case, timeout_s)
                 return
             found = {case.id: _harness_error(case, error, time.monotonic() - began)}
@@ -112,7 +113,9 @@ class Evaluation:
         if self._evaluator is None:
             hook = self.plan.config.hook
             hook.pytest_perfagents_prepare(config=self.plan.config, settings=self.settings)
-            made = hook.pytest_perfagents_evaluator(config=self.plan.config, settings=self.settings)
+            made = hook.pytest_perfagents_evaluator(
+                config=self.plan.config, settings=self.settings, progress=self._line.show
+            )
             self._evaluator = made or _worktree_evaluator(self.settings, self._stack, self._line.show)
         return self._evaluator
 

@@ -21,7 +21,9 @@ class ExecutedLines:
     in_call: int
 
 
-def count_executed(sources: Mapping[str, str], executable: Lines, at_import: Lines, setup: Lines, call: Lines) -> ExecutedLines:
+def count_executed(
+    sources: Mapping[str, str], executable: Lines, at_import: Lines, setup: Lines, call: Lines
+) -> ExecutedLines:
     """Added lines that hold code (``executable``), and those that ran, per file of the patch.
 
     A line that ran at import counts unless it is there that functions are defined and modules imported: a new function
@@ -52,10 +54,11 @@ def passive_lines(source: str) -> set[int]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
             lines.update(range(first, node.body[0].lineno), [node.lineno])
-        elif isinstance(node, ast.Import | ast.ImportFrom) or _is_docstring(node):
+        elif isinstance(node, ast.Import | ast.ImportFrom | ast.Expr) and not _is_effective(node):
             lines.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     return lines
 
 
-def _is_docstring(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+def _is_effective(node: ast.stmt) -> bool:
+    """Whether an expression statement does something: a docstring does not."""
+    return isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant)

@@ -36,33 +36,24 @@ def unknown_repository(run: AgentRun, config_file: str) -> Failure:
     return failure(
         Category.GIT_WORKTREE_FAILED,
         f"{name} is not configured",
-        hint=f"add [repos.{run.commit.repo}] with its path to {config_file}, or this name to the 'match' of one that is there",
-    )
-
-
-def no_commit(run: AgentRun) -> Failure:
-    """The run does not say which commit it worked on."""
-    return failure(
-        Category.GIT_WORKTREE_FAILED,
-        run.trouble or "the run names no commit",
-        hint=f"journal.json or run_summary.json in {run.folder} should hold commits.human and commits.pre",
+        hint=f"add [repos.{run.commit.repo}] with its path to {config_file}, or this name to the 'match' of another",
     )
 
 
 def no_script(commit: Commit, folders: Sequence[Path]) -> Failure:
     """No perf script measures this commit."""
+    places = " or ".join(folder.name for folder in folders) or "a scripts folder"
     return failure(
         Category.NO_TEST_SCRIPT,
         f"there is no perf script for commit {commit.short}",
-        hint=f"write {commit.short}_test_case_generator.py in {' or '.join(folder.name for folder in folders) or 'a scripts folder'}",
+        hint=f"write {commit.short}_test_case_generator.py in {places}",
     )
 
 
-def unreadable_patch(run: AgentRun, error: OSError) -> Failure:
+def unreadable_patch(patch: Path, error: OSError) -> Failure:
     """The patch was there at discovery and cannot be read now."""
-    return failure(
-        Category.AGENT_NO_PATCH, f"the patch cannot be read: {error.strerror or error}", hint=f"look at {run.patch}"
-    )
+    reason = f"the patch cannot be read: {error.strerror or error}"
+    return failure(Category.AGENT_NO_PATCH, reason, side=Role.PATCHED, hint=f"look at {patch}")
 
 
 def not_drivable(script: str, style: str) -> Failure:
@@ -104,7 +95,7 @@ def path_not_hit(lines: int) -> Failure:
         Category.OPT_PATH_NOT_HIT,
         f"none of the {lines} changed lines that hold code ran",
         side=Role.PATCHED,
-        hint="the script does not reach the patched code: extend its experiment(), or drop this run from the comparison",
+        hint="the script does not reach the patched code: extend its experiment(), or leave this run out",
         evidence={"patched_lines": lines},
     )
 

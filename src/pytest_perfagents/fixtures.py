@@ -35,9 +35,7 @@ def agent_run(request: pytest.FixtureRequest) -> AgentRun:
     """One of the selected runs, or of all runs where nothing was selected; the test runs once for each."""
     case: Case | None = getattr(request, "param", None)
     if case is None:
-        raise UsageError(
-            "agent_run needs a configuration: give --perf-config, or a perfagents.toml in the rootdir"
-        )
+        raise UsageError("agent_run needs a configuration: give --perf-config, or a perfagents.toml in the rootdir")
     request.node.stash[CASE] = case
     return case.run
 

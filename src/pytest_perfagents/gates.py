@@ -65,9 +65,7 @@ def _unknown(word: str) -> str:
 
 def is_gated(outcome: Outcome, gates: Iterable[str]) -> bool:
     """Whether the user asked for such an outcome to fail; ``gates`` come from `parse_gates`."""
-    return any(
-        WORDS[gate](outcome) if gate in WORDS else fnmatchcase(outcome.category, gate) for gate in gates
-    )
+    return any(WORDS[gate](outcome) if gate in WORDS else fnmatchcase(outcome.category, gate) for gate in gates)
 
 
 def shown_as(outcome: Outcome, overrides: Mapping[str, str], gates: Iterable[str]) -> str:

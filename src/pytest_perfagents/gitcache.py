@@ -87,17 +87,15 @@ class CacheRepository:
         options = ("--quiet", "--bare", "--template=", f"--object-format={self.clone.object_format}")
         done = run_git(new, "init", *options, ".", env=self.env)
         if done.code:
-            raise GitFailure(
-                f"{self.repo.name}: no cache repository: {done.complaint}", None, evidence_of(done)
-            )
+            raise GitFailure(f"{self.repo.name}: no cache repository: {done.complaint}", None, evidence_of(done))
         (new / "objects" / "info").mkdir(parents=True, exist_ok=True)
         new.rename(self.folder)
 
     def _borrow(self) -> None:
         file = self.folder / "objects" / "info" / "alternates"
-        lines = "".join(f"{folder}\n" for folder in self.clone.objects)
-        if not file.exists() or file.read_text(encoding="utf-8") != lines:
-            file.write_text(lines, encoding="utf-8")
+        line = f"{self.clone.objects}\n"
+        if not file.exists() or file.read_text(encoding="utf-8") != line:
+            file.write_text(line, encoding="utf-8")
 
     def _take_bundle(self) -> None:
         path, stamp = self.repo.path, self.folder / "bundle-stamp"

@@ -87,16 +87,14 @@ def run_git(
 ) -> GitResult:
     """Run ``git <arguments>`` in ``folder`` and return how it ended, whatever the exit status.
 
-    ``settings`` (``section.key=value``) hold for this command. Interrupted or out of time, it ends with all its
-    children.
+    ``settings`` (``section.key=value``) hold for this command. Interrupted or out of time, it ends, and its
+    children with it.
 
     Raises:
         BackendError: there is no git.
     """
     options = [flag for setting in (*_SETTINGS, *settings) for flag in ("-c", setting)]
-    child = _start(
-        folder, [*options, *arguments], {**_ENVIRONMENT, **(env or {})}, with_stdin=stdin is not None
-    )
+    child = _start(folder, [*options, *arguments], {**_ENVIRONMENT, **(env or {})}, with_stdin=stdin is not None)
     try:
         out, err = child.communicate(stdin, timeout=timeout_s)
         return GitResult(arguments, child.returncode, out, err.decode(errors="replace"))
@@ -108,9 +106,7 @@ def run_git(
         raise
 
 
-def _start(
-    folder: Path, arguments: list[str], env: dict[str, str], *, with_stdin: bool
-) -> subprocess.Popen[bytes]:
+def _start(folder: Path, arguments: list[str], env: dict[str, str], *, with_stdin: bool) -> subprocess.Popen[bytes]:
     try:
         import git  # looks for the git program as it is imported
     except ImportError as error:

@@ -77,9 +77,7 @@ def unusable_bundle(name: str, path: Path, result: GitResult) -> GitFailure:
     """The failure where a bundle does not give what it holds."""
     if "prerequisite" in result.err:
         reason = f"{name}: the bundle {shown(path)} is incremental and lacks the commits that it builds on"
-        return GitFailure(
-            reason, f"run in the clone: git bundle create {shown(path)} --all", evidence_of(result)
-        )
+        return GitFailure(reason, f"run in the clone: git bundle create {shown(path)} --all", evidence_of(result))
     reason = f"{name}: the bundle {shown(path)} is damaged: {result.complaint}"
     return GitFailure(reason, f"run: git bundle verify {shown(path)}", evidence_of(result))
 

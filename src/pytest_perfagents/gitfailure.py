@@ -25,9 +25,7 @@ class GitFailure(Exception):  # noqa: N818 - it carries a Failure
 
     def failure(self, side: Role | None) -> Failure:
         """The same as an outcome's failure, of the side that the tree was meant for."""
-        return Failure(
-            self.category, Stage.PREPARE, self.reason, side, Blame.ENVIRONMENT, self.hint, self.evidence
-        )
+        return Failure(self.category, Stage.PREPARE, self.reason, side, Blame.ENVIRONMENT, self.hint, self.evidence)
 
 
 def shown(path: Path) -> str:

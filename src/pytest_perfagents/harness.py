@@ -16,8 +16,9 @@ import msgspec
 from pytest_perfagents import diagnosis, failures
 from pytest_perfagents.backends.base import Backend
 from pytest_perfagents.config import Config, RepoConfig
-from pytest_perfagents.measuring import Lease, Progress
-from pytest_perfagents.model import Case, Category, Failure, Outcome, Role
+from pytest_perfagents.measuring import Clock, Lease, Patience, Progress
+from pytest_perfagents.model import Case, Failure, Outcome, Role
+from pytest_perfagents.parsers.prediction import load_patch
 from pytest_perfagents.patches import PatchFailure, read_patch
 from pytest_perfagents.trial import Trial
 
@@ -29,11 +30,18 @@ class Evaluator:
     """
 
     def __init__(
-        self, config: Config, backend: Backend, *, lease: Lease, progress: Progress | None = None
+        self,
+        config: Config,
+        backend: Backend,
+        *,
+        lease: Lease,
+        progress: Progress | None = None,
+        clock: Clock = time.monotonic,
     ) -> None:
         self.config = config
         self.backend = backend
         self.lease = lease
+        self.clock = clock
         self.progress = progress or (lambda _line: None)
 
     def evaluate(self, cases: Sequence[Case], deadline: float) -> dict[str, Outcome]:
@@ -48,13 +56,20 @@ class Evaluator:
             if failure is None:
                 ready.append(case)
             else:
-                outcomes[case.id] = self._stamp(Outcome(case, None, failure), time.monotonic())
+                outcomes[case.id] = self._stamp(Outcome(case, None, failure), self.clock())
         size = max(1, self.config.protocol.max_sides - len(set(self.config.protocol.sides) - {Role.PATCHED}))
         for i in range(0, len(ready), size):
-            began = time.monotonic()
-            together = ready[i : i + size]
+            began = self.clock()
+            together = sorted(ready[i : i + size], key=_recorded_length, reverse=True)
             share = began + (deadline - began) * len(together) / (len(ready) - i)
-            trial = Trial(self.config, self.backend, together, deadline=share, lease=self.lease, progress=self.progress)
+            trial = Trial(
+                self.config,
+                self.backend,
+                together,
+                Patience(self.config.timeout_s, share, self.clock),
+                lease=self.lease,
+                progress=self.progress,
+            )
             for outcome in trial.run():
                 outcomes[outcome.case.id] = self._stamp(outcome, began)
         return outcomes
@@ -67,14 +82,12 @@ class Evaluator:
         repo = self.config.repos.get(case.run.commit.repo)
         if repo is None:
             return failures.unknown_repository(case.run, self.config.file.name)
-        if not case.run.commit.human:
-            return failures.no_commit(case.run)
         if case.script is None:
             return failures.no_script(case.run.commit, self.config.scripts)
         return _patch_failure(case, repo)
 
     def _stamp(self, outcome: Outcome, began: float) -> Outcome:
-        took_s = time.monotonic() - began
+        took_s = self.clock() - began
         started = datetime.fromtimestamp(time.time() - took_s, UTC)
         return replace(
             outcome,
@@ -84,19 +97,18 @@ class Evaluator:
         )
 
 
+def _recorded_length(case: Case) -> int:
+    """The case that recorded its revisions in full speaks for its arena."""
+    return len(case.run.commit.human) + len(case.run.commit.parent)
+
+
 def _patch_failure(case: Case, repo: RepoConfig) -> Failure | None:
     try:
-        read_patch(case.run.patch.read_bytes(), repo)
-    except PatchFailure as failure:
-        return failures.failure(
-            Category(failure.category),
-            failure.reason,
-            side=Role.PATCHED,
-            hint=failure.hint,
-            evidence=failure.evidence,
-        )
+        read_patch(load_patch(case.run.patch), repo)
+    except PatchFailure as refused:
+        return refused.failure(Role.PATCHED)
     except OSError as error:
-        return failures.unreadable_patch(case.run, error)
+        return failures.unreadable_patch(case.run.patch, error)
     return None
 
 
@@ -105,7 +117,8 @@ def _agent_log(case: Case) -> str | None:
     if case.run.has_patch:
         return None
     texts = []
-    for path in sorted(Path(case.run.folder).glob("*_std*.txt")):
+    folder = Path(case.run.folder)
+    for path in [*sorted(folder.glob("trajectory*.json")), *sorted(folder.glob("*_std*.txt"))]:
         with path.open("rb") as log:
             log.seek(max(0, path.stat().st_size - 64_000))
             texts.append(log.read().decode("utf-8", "replace"))
@@ -117,7 +130,7 @@ def fingerprint(case: Case, config: Config) -> str:
     repo = config.repos.get(case.run.commit.repo)
     parts = {
         "case": case.id,
-        "commit": [case.run.commit.human, case.run.commit.parent],
+        "commit": case.run.commit.arena,
         "patch": _digest(case.run.patch) if case.run.has_patch else "",
         "script": _digest(case.script) if case.script else "",
         "repo": {k: str(v) for k, v in asdict(repo).items()} if repo else None,

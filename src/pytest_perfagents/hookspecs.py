@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -30,5 +30,10 @@ def pytest_perfagents_prepare(config: pytest.Config, settings: Settings) -> None
 
 
 @pytest.hookspec(firstresult=True)
-def pytest_perfagents_evaluator(config: pytest.Config, settings: Settings) -> Any:
-    """An `ArenaEvaluator` to use instead of git worktrees on this machine, or None."""
+def pytest_perfagents_evaluator(
+    config: pytest.Config, settings: Settings, progress: Callable[[str], None]
+) -> Any:
+    """An `ArenaEvaluator` to use instead of git worktrees on this machine, or None.
+
+    ``progress`` shows a line on the terminal for as long as an arena is evaluated.
+    """

@@ -1,4 +1,4 @@
-"""What the record says about honesty: do inside and outside clocks agree, when is the gain there, did costs move? Pure."""
+"""What the record says about honesty: do the clocks agree, when is the gain there, did costs move? Pure."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def tampering(baseline: Clocks, candidate: Clocks) -> str | None:
 
 def first_call_flag(first_call_speedup: float | None, speedup: float) -> str | None:
     """A gain that the first call does not show is a memory of the answer, or a warm-up: worth a look, no accusation."""
-    if first_call_speedup is None or speedup < 1.05:  # noqa: PLR2004 - the field's 5 %
+    if first_call_speedup is None or speedup < 1.05:
         return None
-    if first_call_speedup - 1 < 0.3 * (speedup - 1):  # noqa: PLR2004
+    if first_call_speedup - 1 < 0.3 * (speedup - 1):
         return f"first calls are only {first_call_speedup:.2f}x as fast: the gain comes with repetition"
     return None
 
@@ -62,6 +62,6 @@ def shift_flag(what: str, baseline_s: Sequence[float], candidate_s: Sequence[flo
     if not baseline_s or not candidate_s:
         return None
     before, after = median(baseline_s), median(candidate_s)
-    if after > 1.5 * before and after - before > 0.02:  # noqa: PLR2004
+    if after > 1.5 * before and after - before > 0.02:
         return f"{what} takes {after * 1e3:.0f} ms instead of {before * 1e3:.0f} ms"
     return None

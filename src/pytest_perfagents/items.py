@@ -66,10 +66,10 @@ class PerfItem(pytest.Item):
         _, record = evaluate_for(self, self.case)
         raise_for(record)
 
-    def reportinfo(self) -> tuple[Path, None, str]:
-        """The configuration, no line, and a headline for failures."""
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """The configuration, its first line (pytest wants one for skip marks), and a headline for failures."""
         assert self.parent is not None
-        return self.path, None, f"{self.parent.name}::{self.name}"
+        return self.path, 0, f"{self.parent.name}::{self.name}"
 
 
 def evaluate_for(item: pytest.Item, case: Case) -> tuple[Outcome, Json]:

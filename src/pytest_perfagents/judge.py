@@ -97,7 +97,7 @@ def _change(point: float, low: float, high: float, ratios: Sequence[float], conf
         return Change.SLOWER
     # Two one-sided tests at level alpha are the 1 - 2 alpha interval inside the margin (Schuirmann 1987).
     _, lower, upper = hodges_lehmann(ratios, 1 - 2 * (1 - confidence))
-    return Change.SAME if -SAME_MARGIN < lower and upper < SAME_MARGIN else Change.UNCLEAR
+    return Change.SAME if lower > -SAME_MARGIN and upper < SAME_MARGIN else Change.UNCLEAR
 
 
 def _category(point: float, low: float, high: float, threshold: float) -> Category:

@@ -6,7 +6,6 @@ The protocol is explained in ``docs/measurement.md``. What is random comes from 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -17,10 +16,11 @@ from typing import Any
 from pytest_perfagents import schedule
 from pytest_perfagents.backends.base import Reply, Worker, WorkerEnded, Workspace
 from pytest_perfagents.config import ProtocolConfig
-from pytest_perfagents.model import BASELINE, Execution, Side, SideSamples, Stage
+from pytest_perfagents.model import BASELINE, Ending, Execution, Side, SideSamples, Stage
 
 Lease = Callable[[], AbstractContextManager[object]]
 Progress = Callable[[str], None]
+Clock = Callable[[], float]
 
 
 class Trouble(Exception):  # noqa: N818 - becomes a Failure
@@ -81,6 +81,25 @@ class Live:
     accounted_cpu_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a request may take: ``timeout_s`` each, and no later than ``deadline`` on ``clock``."""
+
+    timeout_s: float
+    deadline: float
+    clock: Clock
+
+    @property
+    def left_s(self) -> float:
+        """For the next request; never nothing, so that it is the request that times out."""
+        return max(0.05, min(self.timeout_s, self.deadline - self.clock()))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.clock() >= self.deadline
+
+
 @dataclass(slots=True)
 class Arena:
     """The sides of one commit that are measured together. ``lost`` says why a side left."""
@@ -88,26 +107,18 @@ class Arena:
     workspaces: dict[Side, Workspace]
     script: Path
     protocol: ProtocolConfig
-    timeout_s: float
-    deadline: float
+    patience: Patience
     lease: Lease
     check_results: bool = True
     tracks: dict[Side, Track] = field(default_factory=dict)
     lost: dict[Side, Trouble | Unequal] = field(default_factory=dict)
 
-    def remaining_s(self) -> float:
-        """Time that one request may still take."""
-        return remaining_s(self.timeout_s, self.deadline)
-
-    @property
-    def present(self) -> list[Side]:
-        """Sides that are still measured, the baseline first."""
-        return [side for side in self.workspaces if side not in self.lost]
-
-
-def remaining_s(timeout_s: float, deadline: float) -> float:
-    """What one request may take: ``timeout_s``, less where the deadline is nearer; never nothing."""
-    return max(0.05, min(timeout_s, deadline - time.monotonic()))
+    def forgive_deadline(self) -> None:
+        """Forget the timeouts of a start that the deadline cut off: what was measured before it stands."""
+        for side, trouble in list(self.lost.items()):
+            ended = trouble.execution if isinstance(trouble, Trouble) else None
+            if ended is not None and ended.ending is Ending.TIMED_OUT:
+                del self.lost[side]
 
 
 Start = Callable[[list[Side], schedule.StartPlan], None]
@@ -126,12 +137,15 @@ def measure(
     active = list(arena.workspaces)
     looks = arena.protocol.looks
     for number in range(looks[-1]):
-        if spent_s + spent_s / max(number, 1) > budget_s or time.monotonic() >= arena.deadline:
+        if spent_s + spent_s / max(number, 1) > budget_s or arena.patience.is_over:
             break
         with arena.lease():
-            began = time.monotonic()
+            began = arena.patience.clock()
             start(active, schedule.plan_start(number, len(active), seed=arena.protocol.seed))
-            spent_s += time.monotonic() - began
+            spent_s += arena.patience.clock() - began
+        if arena.patience.is_over and arena.tracks[BASELINE].wall_s:
+            arena.forgive_deadline()
+            break
         active = [side for side in active if side not in arena.lost]
         if schedule.is_look(number + 1, looks):
             active = [side for side in active if side == BASELINE or not is_settled(side)]
@@ -142,7 +156,7 @@ def measure(
 
 
 def driven_start(arena: Arena, pace: Pace, sides: list[Side], plan: schedule.StartPlan) -> None:
-    """One start: new processes for all sides, warm-ups, turns in random mirrored order, results checked, processes gone.
+    """One start: new processes for all sides, warm-ups, turns in random mirrored order, results checked, all ended.
 
     Only a start in which the baseline and the side itself came to the end counts for the side.
     """
@@ -243,7 +257,7 @@ def _in_play(arena: Arena, live: dict[Side, Live]) -> list[tuple[Side, Live]]:
 
 def _wait(arena: Arena, side: Side, each: Live, stage: Stage) -> Reply | None:
     try:
-        reply = each.worker.wait(arena.remaining_s())
+        reply = each.worker.wait(arena.patience.left_s)
     except WorkerEnded as end:
         arena.lost[side] = Trouble(stage, execution=end.execution)
         return None
@@ -253,7 +267,7 @@ def _wait(arena: Arena, side: Side, each: Live, stage: Stage) -> Reply | None:
 def _request(arena: Arena, side: Side, each: Live, op: str, **arguments: Any) -> Reply | None:
     stage = Stage.RUN if op == "turn" else Stage.VERIFY
     try:
-        reply = each.worker.request(op, arena.remaining_s(), **arguments)
+        reply = each.worker.request(op, arena.patience.left_s, **arguments)
     except WorkerEnded as end:
         arena.lost[side] = Trouble(stage, execution=end.execution)
         return None

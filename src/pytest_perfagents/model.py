@@ -167,6 +167,11 @@ class Commit:
         return self.human[:8]
 
     @property
+    def arena(self) -> str:
+        """The same for every run of this task, whether it recorded full or abbreviated revisions."""
+        return f"{self.repo}/{self.short}/{self.parent[:8]}"
+
+    @property
     def name(self) -> str:
         """``minivllm-1a2b3c4d``."""
         return f"{self.repo}-{self.short}"

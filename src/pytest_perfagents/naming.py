@@ -35,9 +35,7 @@ def named_cases(cases: Iterable[Case]) -> Iterator[tuple[str, str, Case]]:
 def parameter_id(case: Case) -> str:
     """The case's id, for hand-written tests: ``minivllm/1a2b3c4d/trae/claude-sonnet-45/2026-01-01_…/…``."""
     run = case.run
-    return "/".join(
-        _fit(part) for part in (run.commit.repo, run.commit.short, run.agent, run.model, run.run, run.item)
-    )
+    return "/".join(_fit(part) for part in (run.commit.repo, run.commit.short, run.agent, run.model, run.run, run.item))
 
 
 def commit_of(nodeid: str, config_name: str) -> str | None:

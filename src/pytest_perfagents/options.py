@@ -31,14 +31,10 @@ def add_options(parser: pytest.Parser) -> None:
     ):
         words = f"{help_} (repeatable, comma lists)"
         group.addoption(f"--perf-{name}", action="append", default=[], metavar="NAMES", help=words)
-    group.addoption(
-        "--perf-config", metavar="FILE", help=f"the configuration; default: <rootdir>/{CONFIG_NAME}"
-    )
+    group.addoption("--perf-config", metavar="FILE", help=f"the configuration; default: <rootdir>/{CONFIG_NAME}")
     _add_protocol_options(group)
     _add_result_options(group)
-    parser.addini(
-        "perfagents_config", f"the configuration file, default {CONFIG_NAME} in the rootdir", default=""
-    )
+    parser.addini("perfagents_config", f"the configuration file, default {CONFIG_NAME} in the rootdir", default="")
 
 
 def _add_protocol_options(group: Any) -> None:
@@ -145,7 +141,7 @@ def is_selecting(config: pytest.Config) -> bool:
 def find_config(config: pytest.Config) -> Path | None:
     """The active configuration file, absolute, or None. It need not exist where it was named.
 
-    ``--perf-config``, a positional ``perfagents.toml``, PERFAGENTS_CONFIG, the ini option, the rootdir's own.
+    ``--perf-config``, a positional ``perfagents.toml``, PERFAGENTS_CONFIG, the ini option, then `_places`.
     """
     here = config.invocation_params.dir
     for name in (config.option.perf_config, _positional(config), os.environ.get("PERFAGENTS_CONFIG")):
@@ -154,8 +150,22 @@ def find_config(config: pytest.Config) -> Path | None:
     ini = config.getini("perfagents_config")
     if ini:
         return _absolute(config.inipath.parent if config.inipath else config.rootpath, ini)
-    own = config.rootpath / CONFIG_NAME
-    return own if own.is_file() else None
+    places = (folder / CONFIG_NAME for folder in _places(config))
+    return next((place for place in places if place.is_file()), None)
+
+
+def _places(config: pytest.Config) -> list[Path]:
+    """Where a configuration that nobody names may lie: the rootdir, unless runs are asked for.
+
+    pytest takes the value of a plugin's option, if a file of that name exists, for a test path and guesses the rootdir
+    from it: the second time, ``--perf-json /tmp/out.json`` makes it ``/tmp``. So the folder that pytest runs in and those
+    above it come before a rootdir that was only guessed.
+    """
+    here = config.invocation_params.dir
+    if not is_wanted(config):
+        return [config.rootpath]
+    upwards = [here, *here.parents]
+    return [config.rootpath, *upwards] if config.option.rootdir else [*upwards, config.rootpath]
 
 
 def _absolute(base: Path, name: str) -> Path:

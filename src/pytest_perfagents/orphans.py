@@ -13,6 +13,8 @@ import psutil
 SESSION_MARKER = "PERFAGENTS_SESSION"
 CHILD_MARKER = "PERFAGENTS_CHILD"
 GONE_S = 5.0
+EXEC_S = 1.0
+_PF_KTHREAD = 0x00200000
 _PROC = Path("/proc/self/environ")
 
 
@@ -69,11 +71,26 @@ def _marked(pid: int, name: str, value: str) -> psutil.Process | None:
         return None
     try:
         if _PROC.exists():  # reading it ourselves is many times faster than through psutil
-            environment = Path(f"/proc/{pid}/environ").read_bytes()
-            found = f"{name}={value}".encode() in environment.split(b"\0")
+            found = f"{name}={value}".encode() in _environment(pid).split(b"\0")
         else:
             found = psutil.Process(pid).environ().get(name) == value
         process = psutil.Process(pid) if found else None
     except (OSError, psutil.Error):
         return None
     return process if process is not None and is_alive(process) else None
+
+
+def _environment(pid: int) -> bytes:
+    """The environment as Linux shows it; a process in the midst of exec has none for a moment, so wait for it."""
+    file = Path(f"/proc/{pid}/environ")
+    deadline = time.monotonic() + EXEC_S
+    while not (environment := file.read_bytes()) and _is_in_exec(pid) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return environment
+
+
+def _is_in_exec(pid: int) -> bool:
+    """proc(5): alive, no kernel thread, and the end of its environment (field 51) is not set yet."""
+    fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    is_kernel_thread = int(fields[9 - 3]) & _PF_KTHREAD
+    return fields[0] not in (b"Z", b"X") and not is_kernel_thread and fields[51 - 3] == b"0"

@@ -115,9 +115,7 @@ def _parse(text: bytes) -> Diff:
     except MalformedDiff as error:
         head = text[:200].decode(errors="replace")
         hint = "export the agent's change again with git diff --binary"
-        raise PatchFailure(
-            Category.PATCH_INVALID, f"the patch is no diff: {error}", hint, {"head": head}
-        ) from error
+        raise PatchFailure(Category.PATCH_INVALID, f"the patch is no diff: {error}", hint, {"head": head}) from error
 
 
 def _check_paths(file: FileDiff) -> None:

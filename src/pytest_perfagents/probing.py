@@ -5,14 +5,13 @@ A probe is cheap beside a measurement and most runs end here, so everything that
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_perfagents.backends.base import Reply, Worker, WorkerEnded, Workspace
-from pytest_perfagents.measuring import Trouble, remaining_s
+from pytest_perfagents.measuring import Patience, Trouble
 from pytest_perfagents.model import Stage
 
 PROBE_HASH_SEED = 1
@@ -40,12 +39,11 @@ class _Conversation:
     """A worker that is asked things in turn; a refusal or a death becomes Trouble."""
 
     worker: Worker
-    deadline: float
-    timeout_s: float
+    patience: Patience
 
     def ask(self, op: str, stage: Stage, **arguments: Any) -> Reply:
         try:
-            reply = self.worker.request(op, remaining_s(self.timeout_s, self.deadline), **arguments)
+            reply = self.worker.request(op, self.patience.left_s, **arguments)
         except WorkerEnded as end:
             raise Trouble(stage, execution=end.execution) from None
         if not reply.ok:
@@ -59,8 +57,7 @@ def probe(
     *,
     reference: Path,
     is_reference: bool,
-    timeout_s: float,
-    deadline: float,
+    patience: Patience,
 ) -> Probe:
     """Load the script, call its experiment, see what was loaded, and store (baseline) or check (others) the result.
 
@@ -68,12 +65,12 @@ def probe(
     others, so ``equal`` is False there and nobody is accused. A script that is no driven one is only recognised.
     Raises Trouble.
     """
-    began = time.monotonic()
+    began = patience.clock()
     worker = _start(workspace)
     try:
-        ask = _Conversation(worker, deadline, timeout_s).ask
+        ask = _Conversation(worker, patience).ask
         loaded = ask("load", Stage.IMPORT, script=str(script)).value
-        startup_s = time.monotonic() - began
+        startup_s = patience.clock() - began
         if loaded["style"] not in DRIVEN_STYLES:
             return Probe(loaded["style"], startup_s)
         first = ask("turn", Stage.RUN, iterations=1, setup=True).value
@@ -98,15 +95,15 @@ def probe(
 
 
 def trace(
-    workspace: Workspace, script: Path, added: Mapping[str, Sequence[int]], *, timeout_s: float, deadline: float
+    workspace: Workspace, script: Path, added: Mapping[str, Sequence[int]], patience: Patience
 ) -> Mapping[str, Mapping[str, list[int]]]:
-    """Which of the ``added`` lines hold code (``executable``), and ran at ``import``, in ``setup``, in the timed ``call``.
+    """Which ``added`` lines hold code (``executable``), and ran at ``import``, in ``setup``, in the ``call``.
 
     In a process of its own, since tracing slows code down; a timeout here says nothing about the patch. Raises Trouble.
     """
     worker = _start(workspace)
     try:
-        ask = _Conversation(worker, deadline, timeout_s).ask
+        ask = _Conversation(worker, patience).ask
         ask("trace", Stage.CHECK, files={path: list(lines) for path, lines in added.items()})
         ask("load", Stage.CHECK, script=str(script))
         ask("turn", Stage.CHECK, iterations=1, setup=True)

@@ -27,13 +27,19 @@ class ProgramTrouble(Trouble):
 
 
 def run_once(
-    workspace: Workspace, script: Path, style: str, *, timeout_s: float, arguments: dict[str, str | bool] | None = None,
-    seed: int = 1, padding: int = 0,
+    workspace: Workspace,
+    script: Path,
+    style: str,
+    *,
+    timeout_s: float,
+    arguments: dict[str, str | bool] | None = None,
+    seed: int = 1,
+    padding: int = 0,
 ) -> tuple[float, ProgramRun]:
     """Seconds that one run of the script reports. Raises ProgramTrouble where it reports none.
 
-    ``arguments`` are the usual ones of these scripts: ``eqcheck``, ``reference``, ``prefix``. What ``run_test`` returns has
-    no unit; a number larger than the seconds that the call took is read as milliseconds.
+    ``arguments`` are the usual ones of these scripts: ``eqcheck``, ``reference``, ``prefix``. What ``run_test`` returns
+    has no unit; a number larger than the seconds that the call took is read as milliseconds.
     """
     wanted = arguments or {}
     env = {"IMPL_TAG": "perfagents", "PROB_IMPL_TAG": "perfagents"}
@@ -99,7 +105,7 @@ def program_start(arena: Arena, style: str, sides: list[Side], plan: schedule.St
         side = sides[index]
         try:
             seconds[side], _ = run_once(
-                arena.workspaces[side], arena.script, style, timeout_s=arena.remaining_s(),
+                arena.workspaces[side], arena.script, style, timeout_s=arena.patience.left_s,
                 seed=plan.hash_seed, padding=plan.padding[index],
             )  # fmt: skip
         except ProgramTrouble as trouble:

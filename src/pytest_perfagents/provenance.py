@@ -21,9 +21,12 @@ class Provenance:
 
 
 def look(
-    modules: Mapping[str, str | None], targets: Mapping[str, Mapping[str, Any]], root: str, packages: Sequence[str]
+    modules: Mapping[str, str | None],
+    targets: Mapping[str, Mapping[str, Any]],
+    root: str,
+    packages: Sequence[str],
 ) -> Provenance:
-    """``modules``: the packages' loaded modules and their files; ``targets``: what the script names, see ``worker.py``."""
+    """``modules``: the packages' loaded modules and their files; ``targets``: what the script names (``worker.py``)."""
     strangers = sorted((name, file) for name, file in modules.items() if file and not _is_below(file, root))
     if strangers:
         name, file = strangers[0]

@@ -46,9 +46,7 @@ class Recorder:
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
         """With it they are node ids, the same from every worker."""
         if not self.selected and self.plan is not None:
-            self.selected = [
-                self._case_ids[tail] for nodeid in ids if (tail := _tail(nodeid)) in self._case_ids
-            ]
+            self.selected = [self._case_ids[tail] for nodeid in ids if (tail := _tail(nodeid)) in self._case_ids]
 
     @cached_property
     def _case_ids(self) -> dict[str, str]:
@@ -79,9 +77,7 @@ class Recorder:
             return
         self._add_unreported()
         if self.config.option.perf_json is not None:
-            self._write_report(
-                self.config.invocation_params.dir / Path(self.config.option.perf_json).expanduser()
-            )
+            self._write_report(self.config.invocation_params.dir / Path(self.config.option.perf_json).expanduser())
 
     def _write_report(self, file: Path) -> None:
         settings = self._settings

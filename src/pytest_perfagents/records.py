@@ -37,7 +37,7 @@ REPORT_SCHEMA = "perfagents/report/1"
 
 Json = dict[str, Any]
 
-_RUN_FACTS = ("folder", "has_patch", "status", "trouble", "returncode", "duration_s", "time_budget_minutes")
+_RUN_FACTS = ("folder", "has_patch", "status", "trouble", "returncode", "duration_s", "time_budget_minutes", "patch_file")
 _SPEEDUP = {
     Change.FASTER: "faster",
     Change.SLOWER: "slower",
@@ -46,9 +46,7 @@ _SPEEDUP = {
 }
 
 
-def outcome_to_json(
-    outcome: Outcome, overrides: Mapping[str, str] | None = None, gates: Iterable[str] = ()
-) -> Json:
+def outcome_to_json(outcome: Outcome, overrides: Mapping[str, str] | None = None, gates: Iterable[str] = ()) -> Json:
     """One line of ``outcomes.jsonl``: plain JSON types only, and all that `outcome_from_json` needs.
 
     ``overrides`` (configuration ``[outcomes]``) and ``gates`` (``--perf-fail-on``) decide ``pytest_outcome``.
@@ -99,9 +97,7 @@ def outcome_from_json(record: Mapping[str, Any]) -> Outcome:
         raise ValueError(f"{record['schema']!r} is not {SCHEMA!r}")
     commit = Commit(record["repo"], record["commit"], record["pre_commit"])
     names = {name: record[name] for name in ("agent", "model", "run", "item", "alias")}
-    case = Case(
-        AgentRun(commit, **names, **record["source"]), Path(record["script"]) if record["script"] else None
-    )
+    case = Case(AgentRun(commit, **names, **record["source"]), Path(record["script"]) if record["script"] else None)
     patched = Side(Role.PATCHED, case.id)
     sides = {Role.BASELINE: BASELINE, Role.HUMAN: HUMAN, Role.PATCHED: patched}
     return Outcome(
@@ -212,7 +208,7 @@ def _side_to_json(samples: SideSamples, clock: str) -> Json:
 
 
 def _side_from_json(value: Mapping[str, Any], side: Side) -> SideSamples:
-    clock, turns = value["clock"], value["turns"]
+    clock, turns = "cpu" if value["clock"] == "cpu" else "wall", value["turns"]
     other = "wall" if clock == "cpu" else "cpu"
     times = {clock: _by_start(value["samples_s"], turns), other: _by_start(value[f"{other}_s"], turns)}
     return SideSamples(side, value["iterations"], wall_s=times["wall"], cpu_s=times["cpu"])

@@ -90,9 +90,7 @@ def _parts(selection: Selection, config: Config) -> dict[str, dict[str, Test]]:
         "repos": _repo_test,
     }
     asked = {part: getattr(selection, part) for part in makers}
-    return {
-        part: {term: makers[part](term, config) for term in terms} for part, terms in asked.items() if terms
-    }
+    return {part: {term: makers[part](term, config) for term in terms} for part, terms in asked.items() if terms}
 
 
 def _agent_test(term: str, config: Config) -> Test:

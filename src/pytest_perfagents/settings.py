@@ -67,7 +67,5 @@ def _names(config: Config, option: Any) -> dict[str, str | None]:
         resumed = store.known_run(config.results, option.perf_resume)
     run = option.perf_run or resumed or store.new_run_name(config.results)
     if Path(run).name != run or run in (".", ".."):
-        raise UsageError(
-            f"--perf-run {run!r}: give a plain folder name; results go to {config.results}/<name>"
-        )
+        raise UsageError(f"--perf-run {run!r}: give a plain folder name; results go to {config.results}/<name>")
     return {"run": run, "resumed": resumed}

@@ -55,10 +55,7 @@ class Shell:
 
     def pytest_ignore_collect(self, collection_path: Path, config: pytest.Config) -> bool | None:
         """Worktrees, results and agents' files hold tests that are not the user's."""
-        if (
-            collection_path.is_relative_to(self.plan.file.parent)
-            and collection_path in self._foreign_folders()
-        ):
+        if collection_path.is_relative_to(self.plan.file.parent) and collection_path in self._foreign_folders():
             return True
         return None
 

@@ -112,9 +112,7 @@ def whole(low: int) -> Check[int]:
 
     def check(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError(
-                f"must be a whole number, not {value if isinstance(value, float) else kind(value)}"
-            )
+            raise ValueError(f"must be a whole number, not {value if isinstance(value, float) else kind(value)}")
         if value < low:
             raise ValueError(f"must be at least {low}, not {value}")
         return value

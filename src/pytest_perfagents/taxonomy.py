@@ -44,9 +44,7 @@ def _side_rows() -> dict[Category, Row]:
     rows = {}
     for kind, (stage, blame, runs) in _SIDE_ROWS.items():
         rows[Category.for_side(Role.BASELINE, kind)] = Row("xfailed", stage, blame, f"{runs} on the baseline")
-        rows[Category.for_side(Role.PATCHED, kind)] = Row(
-            "xfailed", stage, Blame.AGENT, f"{runs} once patched"
-        )
+        rows[Category.for_side(Role.PATCHED, kind)] = Row("xfailed", stage, Blame.AGENT, f"{runs} once patched")
     return rows
 
 
@@ -61,15 +59,9 @@ TABLE: Mapping[Category, Row] = {
         "skipped", Stage.DISCOVER, Blame.ENVIRONMENT, "met trouble with the agent's service"
     ),
     Category.NO_TEST_SCRIPT: Row("skipped", Stage.DISCOVER, Blame.SCRIPT, "need a test script"),
-    Category.HARDWARE_UNAVAILABLE: Row(
-        "skipped", Stage.PREPARE, Blame.ENVIRONMENT, "need hardware that is not here"
-    ),
-    Category.PATCH_INVALID: Row(
-        "xfailed", Stage.PREPARE, Blame.AGENT, "carried a patch that changes no code"
-    ),
-    Category.PATCH_APPLY_FAILED: Row(
-        "xfailed", Stage.PREPARE, Blame.AGENT, "carried a patch that does not apply"
-    ),
+    Category.HARDWARE_UNAVAILABLE: Row("skipped", Stage.PREPARE, Blame.ENVIRONMENT, "need hardware that is not here"),
+    Category.PATCH_INVALID: Row("xfailed", Stage.PREPARE, Blame.AGENT, "carried a patch that changes no code"),
+    Category.PATCH_APPLY_FAILED: Row("xfailed", Stage.PREPARE, Blame.AGENT, "carried a patch that does not apply"),
     Category.NEEDS_BUILD: Row("xfailed", Stage.PREPARE, Blame.ENVIRONMENT, "need a build step"),
     Category.GIT_WORKTREE_FAILED: Row(
         "xfailed", Stage.PREPARE, Blame.ENVIRONMENT, "need a commit that is not in the clone"
@@ -77,20 +69,12 @@ TABLE: Mapping[Category, Row] = {
     Category.IMAGE_UNAVAILABLE: Row(
         "xfailed", Stage.PREPARE, Blame.ENVIRONMENT, "need a container image that is not here"
     ),
-    Category.TEST_IMPORT_ERROR: Row(
-        "xfailed", Stage.IMPORT, Blame.ENVIRONMENT, "need a module that is not installed"
-    ),
-    Category.TARGET_NOT_RESOLVED: Row(
-        "xfailed", Stage.IMPORT, Blame.SCRIPT, "name a target that is not there"
-    ),
-    Category.WRONG_TARGET: Row(
-        "xfailed", Stage.CHECK, Blame.ENVIRONMENT, "measured something else than the workspace"
-    ),
+    Category.TEST_IMPORT_ERROR: Row("xfailed", Stage.IMPORT, Blame.ENVIRONMENT, "need a module that is not installed"),
+    Category.TARGET_NOT_RESOLVED: Row("xfailed", Stage.IMPORT, Blame.SCRIPT, "name a target that is not there"),
+    Category.WRONG_TARGET: Row("xfailed", Stage.CHECK, Blame.ENVIRONMENT, "measured something else than the workspace"),
     Category.OPT_PATH_NOT_HIT: Row("xfailed", Stage.CHECK, Blame.SCRIPT, "never reached the changed code"),
     **_side_rows(),
-    Category.PATCHED_TARGET_NOT_RESOLVED: Row(
-        "xfailed", Stage.IMPORT, Blame.AGENT, "lost the target once patched"
-    ),
+    Category.PATCHED_TARGET_NOT_RESOLVED: Row("xfailed", Stage.IMPORT, Blame.AGENT, "lost the target once patched"),
     Category.EQUIVALENCE_FAILED: Row("xfailed", Stage.VERIFY, Blame.AGENT, "changed the result"),
     Category.TIMER_TAMPERED: Row("xfailed", Stage.VERIFY, Blame.AGENT, "disagreed with the clock outside"),
     Category.SERVER_CRASHED: Row("xfailed", Stage.SERVE, Blame.ENVIRONMENT, "lost the server"),

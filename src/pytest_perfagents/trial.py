@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -15,12 +14,11 @@ from pytest_perfagents import failures, integrity, judge, measuring, probing, pr
 from pytest_perfagents.admission import Admitted, Gate, Rejected
 from pytest_perfagents.backends.base import Backend
 from pytest_perfagents.config import Config
-from pytest_perfagents.measuring import Arena, Lease, Pace, Progress, Track, Unequal
+from pytest_perfagents.measuring import Arena, Lease, Pace, Patience, Progress, Track, Unequal
 from pytest_perfagents.model import (
     BASELINE,
     HUMAN,
     Case,
-    Category,
     Comparison,
     Failure,
     Integrity,
@@ -43,7 +41,7 @@ class Trial:
     config: Config
     backend: Backend
     cases: Sequence[Case]
-    deadline: float
+    patience: Patience
     lease: Lease
     progress: Progress
     admitted: dict[Side, Admitted] = field(default_factory=dict)
@@ -54,10 +52,10 @@ class Trial:
         """Admit the baseline, then the others; measure whoever is sound. Workspaces are gone afterwards."""
         script, name = self.cases[0].script, self.cases[0].run.commit.name
         assert script is not None
-        arena = Arena({}, script, self.config.protocol, self.config.timeout_s, self.deadline, self.lease)
+        arena = Arena({}, script, self.config.protocol, self.patience, self.lease)
         environment: Mapping[str, Any] = {}
         with ExitStack() as workspaces:
-            gate = Gate(self.config, self.backend, self.cases[0], script, self.deadline, workspaces)
+            gate = Gate(self.config, self.backend, self.cases[0], script, self.patience, workspaces)
             for side, case in self._sides():
                 if side != BASELINE and BASELINE not in self.admitted:
                     break
@@ -91,7 +89,11 @@ class Trial:
             start = partial(programs.program_start, arena, style)
         arena.check_results = probes[BASELINE].equal is True
         spent_s = measuring.measure(
-            arena, budget_s, start, partial(self._is_settled, arena), lambda line: self.progress(f"{name}: {line}")
+            arena,
+            budget_s,
+            start,
+            partial(self._is_settled, arena),
+            lambda line: self.progress(f"{name}: {line}"),
         )
         starts = len(arena.tracks[BASELINE].wall_s)
         self.notes |= {"measured_s": round(spent_s, 2), "start_s": round(spent_s / max(starts, 1), 3)}
@@ -207,7 +209,10 @@ def _pace(config: Config, probes: Mapping[Side, probing.Probe], budget_s: float)
     if affordable < protocol.turns:
         return Pace(iterations, max(1, affordable), fresh, min(protocol.warmups, max(0, affordable - 1)))
     return Pace(
-        iterations, schedule.turns_per_start(baseline.startup_s, round_s, protocol.turns), fresh, protocol.warmups
+        iterations,
+        schedule.turns_per_start(baseline.startup_s, round_s, protocol.turns),
+        fresh,
+        protocol.warmups,
     )
 
 

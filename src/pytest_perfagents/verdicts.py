@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from _pytest._code.code import ReprEntryNative, ReprExceptionInfo, ReprFileLocation, ReprTraceback
 
 from pytest_perfagents.records import Json, without_samples
 
@@ -29,6 +30,14 @@ class NotMeasured(pytest.skip.Exception):  # type: ignore[name-defined,misc]
         self.record = record
 
 
+class Gated(pytest.fail.Exception):  # type: ignore[name-defined,misc]
+    """What fails: a bug of ours, or what the user asked to fail."""
+
+    def __init__(self, record: Mapping[str, Any]) -> None:
+        super().__init__(failure_text(record), pytrace=False)
+        self.record = record
+
+
 def reason_line(record: Mapping[str, Any]) -> str:
     """``TEST_IMPORT_ERROR: baseline needs module 'decord' (pip install decord)``."""
     hint = f" ({record['hint']})" if record["hint"] else ""
@@ -39,9 +48,7 @@ def attach(item: pytest.Item, record: Json, *, resumed: bool) -> None:
     """Put the record on the item's next report, and a short form into its properties, for junit XML."""
     item.stash[PAYLOAD] = json.dumps({"record": record, "resumed": resumed}, ensure_ascii=False)
     speedup = record["speedup"]
-    item.user_properties[:] = [
-        (name, value) for name, value in item.user_properties if name not in _PROPERTIES
-    ]
+    item.user_properties[:] = [(name, value) for name, value in item.user_properties if name not in _PROPERTIES]
     item.user_properties += [
         ("perfagents", json.dumps(without_samples(record), ensure_ascii=False)),
         ("perfagents_category", record["category"]),
@@ -56,7 +63,7 @@ def raise_for(record: Mapping[str, Any]) -> None:
     """Nothing for what passes; otherwise the skip, xfail or failure that pytest is to show."""
     word = record["pytest_outcome"]
     if word == "failed":
-        raise pytest.fail.Exception(failure_text(record), pytrace=False)
+        raise Gated(record)
     if word != "passed":
         raise NotMeasured(record)
 
@@ -85,10 +92,18 @@ def shape_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.
             report.longrepr = failure_text(error.record)
         else:
             report.longrepr = (str(item.path), None, reason)  # type: ignore[assignment]
+    elif isinstance(error, Gated):
+        report.longrepr = _repr_of(item, error.record)
     payload = item.stash.get(PAYLOAD, None)
     if payload is not None:
         report.perfagents = payload  # type: ignore[attr-defined]  # plain text: it travels from workers of pytest-xdist as it is
         del item.stash[PAYLOAD]
+
+
+def _repr_of(item: pytest.Item, record: Mapping[str, Any]) -> ReprExceptionInfo:
+    """The text, in the form whose first line pytest repeats in its short summary, also through pytest-xdist."""
+    text = ReprTraceback([ReprEntryNative([failure_text(record) + "\n"])], None, style="native")
+    return ReprExceptionInfo(reprtraceback=text, reprcrash=ReprFileLocation(str(item.path), 0, reason_line(record)))
 
 
 def status_of(report: pytest.TestReport) -> tuple[str, str, tuple[str, Mapping[str, bool]]] | None:

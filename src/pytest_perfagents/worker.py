@@ -27,7 +27,7 @@ import time
 import traceback
 import types
 from importlib import import_module, machinery
-from inspect import iscoroutinefunction, signature
+from inspect import signature
 from os.path import abspath, dirname, join, normpath, realpath
 
 TYPE_CHECKING = False
@@ -40,6 +40,7 @@ TEXT_LIMIT = 4000
 TRACEBACK_LIMIT = 8000
 CHAIN_LIMIT = 16
 CHANNEL_FD_MIN = 100
+CO_VARARGS, CO_COROUTINE = 0x04, 0x80
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, SIGKILL = 1, 36, 9
 
 
@@ -119,9 +120,7 @@ def make_describe() -> Callable[[BaseException, str], dict[str, Any]]:
 
     def describe(error: BaseException, phase: str) -> dict[str, Any]:
         trace = error.__traceback__
-        while (
-            trace is not None and trace.tb_frame.f_code.co_filename == own_file and trace.tb_next is not None
-        ):
+        while trace is not None and trace.tb_frame.f_code.co_filename == own_file and trace.tb_next is not None:
             trace = trace.tb_next
         try:
             lines = "".join(format_exception(type(error), error, trace))
@@ -253,9 +252,7 @@ class TargetFinder(ast.NodeVisitor):
         self._resolve_variables()
 
     def _want(self, module: str | None, name: str = "") -> None:
-        if module is None or not any(
-            module == each or module.startswith(each + ".") for each in self.packages
-        ):
+        if module is None or not any(module == each or module.startswith(each + ".") for each in self.packages):
             return
         names = self.wanted.setdefault(module, [])
         if name and name != "*" and name not in names:
@@ -329,11 +326,7 @@ class TargetFinder(ast.NodeVisitor):
 
 def strings_of(node: ast.AST) -> list[str]:
     """String literals in an expression."""
-    return [
-        each.value
-        for each in ast.walk(node)
-        if isinstance(each, ast.Constant) and isinstance(each.value, str)
-    ]
+    return [each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)]
 
 
 # --- where modules come from ----------------------------------------------------------------------
@@ -361,9 +354,7 @@ def set_import_path(import_root: str, script: str) -> None:
 class Targets:
     """What became of the modules that the script names, and which modules of the packages are loaded."""
 
-    def __init__(
-        self, packages: Sequence[str], describe: Callable[[BaseException, str], dict[str, Any]]
-    ) -> None:
+    def __init__(self, packages: Sequence[str], describe: Callable[[BaseException, str], dict[str, Any]]) -> None:
         self.packages = tuple(packages)
         self.describe = describe
         self.modules = sys.modules
@@ -506,9 +497,7 @@ def is_silent(node: ast.AST) -> bool:
     """Whether a statement compiles to nothing: docstrings, declarations."""
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)
-    return isinstance(node, (ast.Global, ast.Nonlocal)) or (
-        isinstance(node, ast.AnnAssign) and node.value is None
-    )
+    return isinstance(node, (ast.Global, ast.Nonlocal)) or (isinstance(node, ast.AnnAssign) and node.value is None)
 
 
 def header_lines(node: Any) -> tuple[int, int]:
@@ -646,33 +635,48 @@ def collected(recorder: Recorder, began: int, ended: int) -> dict[str, Any]:
 
 def call_plan(function: Callable[..., Any], data: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """How ``experiment`` wants its data: not at all, as one argument, or spread over several."""
-    try:
-        parameters = list(signature(function).parameters.values())
-    except (TypeError, ValueError):
-        return (data,), {}
-    places = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
-    required = [each.name for each in places if each.default is each.empty]
-    if not places and not any(each.kind is each.VAR_POSITIONAL for each in parameters):
+    places, required, takes_more = parameters_of(function)
+    if not places and not takes_more:
         return (), {}
     if len(required) > 1 and isinstance(data, (tuple, list)) and len(required) <= len(data) <= len(places):
         return tuple(data), {}
-    if (
-        len(required) > 1
-        and isinstance(data, dict)
-        and set(required) <= set(data) <= {each.name for each in places}
-    ):
+    if len(required) > 1 and isinstance(data, dict) and set(required) <= set(data) <= set(places):
         return (), dict(data)
     return (data,), {}
 
 
+def parameters_of(function: Any) -> tuple[list[str], list[str], bool]:
+    """Positional parameters, those without a default, and whether there may be more.
+
+    A plain function is read without help from the inspect module, which a patch may have broken.
+    """
+    if isinstance(function, types.FunctionType) and not hasattr(function, "__wrapped__"):
+        code, defaults = function.__code__, function.__defaults__ or ()
+        places = list(code.co_varnames[: code.co_argcount])
+        return places, places[: len(places) - len(defaults)], bool(code.co_flags & CO_VARARGS)
+    try:
+        parameters = list(signature(function).parameters.values())
+    except Exception:
+        return ["data"], ["data"], False
+    found = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    required = [each.name for each in found if each.default is each.empty]
+    return [each.name for each in found], required, any(each.kind is each.VAR_POSITIONAL for each in parameters)
+
+
 def waits(function: Any) -> Callable[..., Any]:
     """A coroutine function as one that runs to its end."""
-    if not iscoroutinefunction(function):
+    code = getattr(function, "__code__", None)
+    if not (isinstance(code, types.CodeType) and code.co_flags & CO_COROUTINE):
         return function  # type: ignore[no-any-return]
     import asyncio
 
     loop = asyncio.new_event_loop()
-    return lambda *args, **kwargs: loop.run_until_complete(function(*args, **kwargs))
+    places, _, takes_more = parameters_of(function)
+    if not places and not takes_more:
+        return lambda: loop.run_until_complete(function())
+    run = lambda *args, **kwargs: loop.run_until_complete(function(*args, **kwargs))  # noqa: E731
+    run.__wrapped__ = function  # type: ignore[attr-defined]
+    return run
 
 
 def make_census() -> Callable[[], tuple[int, int]]:
@@ -711,6 +715,7 @@ class Script:
         self._targets = Targets(spec["packages"], self._describe)
         self._tracer = Tracer()
         self._clock = time.perf_counter_ns
+        self._python = platform.python_version()
         self._timed, self._census, (self._cuda_look, _) = make_timer(), make_census(), make_cuda()
         self._style = ""
         self._functions: dict[str, Any] = {}
@@ -743,7 +748,7 @@ class Script:
             "style": self._style,
             "has": sorted(names),
             "import_s": elapsed / 1e9,
-            "python": platform.python_version(),
+            "python": self._python,
             "torch_cuda": self._cuda_look(),
             "targets": self._targets.report("early" if self._style != "program" else "no"),
         }
@@ -772,13 +777,9 @@ class Script:
     def turn(self, iterations: int = 1, setup: bool = True) -> dict[str, Any]:
         """Time a block of calls."""
         if self._style not in ("driven", "benchmark") or not self._functions:
-            raise Refusal(
-                "a turn needs a loaded script with setup() and experiment(), or with a benchmark test"
-            )
+            raise Refusal("a turn needs a loaded script with setup() and experiment(), or with a benchmark test")
         try:
-            taken = (
-                self._benchmark(iterations) if self._style == "benchmark" else self._drive(iterations, setup)
-            )
+            taken = self._benchmark(iterations) if self._style == "benchmark" else self._drive(iterations, setup)
         finally:
             self._tracer.enter("")
         self._result[:] = [taken.pop("result")]
@@ -858,9 +859,7 @@ def new_module(name: str, file: str | None) -> types.ModuleType:
 
 def is_false(verdict: Any) -> bool:
     """False, or NumPy's or torch's False; an empty list of differences is not."""
-    return verdict is False or (
-        str(getattr(verdict, "dtype", "")) in ("bool", "torch.bool") and not bool(verdict)
-    )
+    return verdict is False or (str(getattr(verdict, "dtype", "")) in ("bool", "torch.bool") and not bool(verdict))
 
 
 def read_script(script: str) -> tuple[ast.Module, types.CodeType]:
@@ -904,8 +903,7 @@ def serve(spec: Mapping[str, Any]) -> None:
     set_limits(spec)
     script = Script(spec)
     operations = {
-        name: getattr(script, name)
-        for name in ("trace", "load", "turn", "store", "check", "modules", "traced")
+        name: getattr(script, name) for name in ("trace", "load", "turn", "store", "check", "modules", "traced")
     }
     describe = make_describe()
     new_module("__main__", None)

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 TAIL_CHARS = 4000
 
 
-def build(
-    repo: RepoConfig, root: Path, env: Mapping[str, str], role: Role, timeout_s: float
-) -> Failure | None:
+def build(repo: RepoConfig, root: Path, env: Mapping[str, str], role: Role, timeout_s: float) -> Failure | None:
     """Run the configured steps in order; the failure of the first that fails.
 
     Raises UsageError where a step's program is not there: that is no side's fault.
@@ -41,9 +39,7 @@ def _resolved(step: tuple[str, ...], env: Mapping[str, str]) -> tuple[str, ...]:
     return (program, *step[1:])
 
 
-def _failure(
-    repo: RepoConfig, step: tuple[str, ...], ended: Execution, role: Role, timeout_s: float
-) -> Failure:
+def _failure(repo: RepoConfig, step: tuple[str, ...], ended: Execution, role: Role, timeout_s: float) -> Failure:
     is_patched = role is Role.PATCHED
     how = {
         Ending.EXITED: f"exited with {ended.code}",
@@ -57,9 +53,7 @@ def _failure(
         f"the build step `{shlex.join(step)}` {how} {where}",
         role,
         Blame.AGENT if is_patched else Blame.ENVIRONMENT,
-        "the patch broke the build"
-        if is_patched
-        else f"mend `build` of [repos.{repo.name}], or what it needs",
+        "the patch broke the build" if is_patched else f"mend `build` of [repos.{repo.name}], or what it needs",
         {
             "command": shlex.join(ended.command),
             "stdout": ended.stdout[-TAIL_CHARS:],

@@ -52,6 +52,11 @@ class ChannelWorker:
         """Seconds from the start of the process to its greeting."""
         return self._startup_s
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has ended, one way or the other."""
+        return self._closed is not None
+
     def cpu_s(self) -> float | None:
         """CPU time of all the process's threads, by its clock as the kernel keeps it (Linux)."""
         if self._closed is not None or not self._child.pid:
@@ -86,14 +91,10 @@ class ChannelWorker:
                 wall_s = time.perf_counter() - self._wall_s
                 answer = self._answer(line)
         except TimeoutError:
-            self._closed = self._child.end(
-                timed_out=True, note=f"no answer to {self._op} in {timeout_s:.3g} s"
-            )
+            self._closed = self._child.end(timed_out=True, note=f"no answer to {self._op} in {timeout_s:.3g} s")
             raise WorkerEnded(self._closed, self._op) from None
         except ChannelClosed:
-            note = (
-                "" if self._child.wait(EXIT_S) else f"it closed its channel during {self._op} and was ended"
-            )
+            note = "" if self._child.wait(EXIT_S) else f"it closed its channel during {self._op} and was ended"
             self._closed = self._child.end(note=note)
             raise WorkerEnded(self._closed, self._op) from None
         now = self.cpu_s()

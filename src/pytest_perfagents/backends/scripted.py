@@ -171,6 +171,7 @@ class ScriptedWorker:
                 error = Raises("Refusal", str(refused)).described("harness")
         elapsed_s = self._clock() - wall_s
         if elapsed_s > timeout_s:
+            self._clock.advance(timeout_s - elapsed_s)  # nobody waited for the rest
             self._end(Ending.TIMED_OUT, None, f"no answer to {op} in {timeout_s:g} s")
         return Reply(error is None, value, error, elapsed_s, self._cpu_s - cpu_s)
 
@@ -203,9 +204,7 @@ class ScriptedWorker:
         setup_s = self._side.setup_s if setup or not self._result else 0.0
         self._spend(setup_s)
         call_s = self._side.call_s
-        seconds = sum(
-            call_s(self._calls + number) if callable(call_s) else call_s for number in range(iterations)
-        )
+        seconds = sum(call_s(self._calls + number) if callable(call_s) else call_s for number in range(iterations))
         self._calls += iterations
         seconds *= self._factor * _spread(self._random, self._side.noise)
         self._spend(seconds)
@@ -236,9 +235,7 @@ class ScriptedWorker:
         return {}
 
     def _traced(self) -> dict[str, Any]:
-        return {
-            name: dict(self._side.lines.get(name, {})) for name in ("executable", "import", "setup", "call")
-        }
+        return {name: dict(self._side.lines.get(name, {})) for name in ("executable", "import", "setup", "call")}
 
     def _need_result(self) -> None:
         if not self._result:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_perfagents import failures
 from pytest_perfagents.applying import apply_patch
 from pytest_perfagents.backends import oneshot
 from pytest_perfagents.backends.base import ProgramRun, WorkspaceFailure
@@ -19,8 +20,10 @@ from pytest_perfagents.backends.interpreter import Interpreter, find_interpreter
 from pytest_perfagents.childenv import FORBIDDEN, child_env, make_private
 from pytest_perfagents.diskspace import delete_folder
 from pytest_perfagents.gitrepo import GitFailure, Worktrees, baseline_revision
+from pytest_perfagents.locating import located
 from pytest_perfagents.model import Blame, Category, Commit, Failure, Role, Side, Stage, UsageError
 from pytest_perfagents.overlay import copy_overlay
+from pytest_perfagents.parsers.prediction import load_patch
 from pytest_perfagents.patches import Patch, PatchFailure, read_patch
 from pytest_perfagents.process import Command
 
@@ -46,11 +49,20 @@ class WorktreeWorkspace:
     repo: RepoConfig
     interpreter: Interpreter
     protocol: ProtocolConfig
+    workers: list[ChannelWorker] = field(default_factory=list)
 
     def start_worker(self, *, seed: int, padding: int) -> ChannelWorker:
         """Start a process and wait for its greeting; raises WorkerEnded."""
         argv = (str(self.interpreter.python), str(self.interpreter.worker))
-        return ChannelWorker(Command(argv, self.root, self.environment(seed, padding), START_S), self._spec())
+        command = Command(argv, self.root, self.environment(seed, padding), START_S)
+        worker = ChannelWorker(command, self._spec())
+        self.workers[:] = [*(each for each in self.workers if not each.is_closed), worker]
+        return worker
+
+    def close_workers(self) -> None:
+        """End those that were not closed, as after Ctrl-C."""
+        for worker in self.workers:
+            worker.close()
 
     def run_program(
         self,
@@ -63,9 +75,7 @@ class WorktreeWorkspace:
         padding: int = 0,
     ) -> ProgramRun:
         """Run the script as ``__main__``."""
-        return self._once(
-            "program", script, list(arguments), timeout_s, {**self.environment(seed, padding), **env}
-        )
+        return self._once("program", script, list(arguments), timeout_s, {**self.environment(seed, padding), **env})
 
     def call_run_test(
         self,
@@ -78,17 +88,13 @@ class WorktreeWorkspace:
         padding: int = 0,
     ) -> ProgramRun:
         """Import the script and call its ``run_test``."""
-        return self._once(
-            "run_test", script, dict(arguments), timeout_s, {**self.environment(seed, padding), **env}
-        )
+        return self._once("run_test", script, dict(arguments), timeout_s, {**self.environment(seed, padding), **env})
 
     def describe(self) -> Mapping[str, Any]:
         """Interpreter, versions and platform."""
         return {**self.interpreter.facts, "threads": self.protocol.threads, "backend": "worktree"}
 
-    def _once(
-        self, mode: str, script: Path, arguments: Any, timeout_s: float, env: Mapping[str, str]
-    ) -> ProgramRun:
+    def _once(self, mode: str, script: Path, arguments: Any, timeout_s: float, env: Mapping[str, str]) -> ProgramRun:
         argv = (str(self.interpreter.python), str(self.interpreter.worker))
         spec = {**self._spec(), "mode": mode, "script": str(script), "arguments": arguments}
         return oneshot.run_once(Command(argv, self.root, env, timeout_s), spec)
@@ -150,6 +156,7 @@ class WorktreeBackend:
                 make_private(self._folder(stack, self._session.tmp / number)), self._session.id,
                 repo, self._interpreter(repo), self._config.protocol,
             )  # fmt: skip
+            stack.callback(workspace.close_workers)
             yield self._prepared(workspace, commit)
 
     def _tree(self, stack: ExitStack, repo: RepoConfig, commit: Commit, side: Side) -> Path:
@@ -179,10 +186,10 @@ class WorktreeBackend:
 
     def _prepared(self, workspace: WorktreeWorkspace, commit: Commit) -> WorktreeWorkspace:
         """Patch, overlay, build; a shared tree only the first time."""
-        root, side = workspace.root, workspace.side
-        if root not in self._ready or side.role is Role.PATCHED:
+        root, patch = workspace.root, workspace.patch
+        if root not in self._ready or patch is not None:
             self._ready[root] = self._prepare(workspace, commit)
-        return replace(workspace, flags=self._ready[root])
+        return replace(workspace, flags=self._ready[root], patch=patch and located(root, patch))
 
     def _prepare(self, workspace: WorktreeWorkspace, commit: Commit) -> tuple[str, ...]:
         repo, root, role = workspace.repo, workspace.root, workspace.side.role
@@ -206,14 +213,11 @@ class WorktreeBackend:
 
 def _read(patch: Path, repo: RepoConfig, side: Side) -> Patch:
     try:
-        return read_patch(patch.read_bytes(), repo)
+        return read_patch(load_patch(patch), repo)
     except PatchFailure as failure:
         raise WorkspaceFailure(failure.failure(side.role)) from failure
     except OSError as error:
-        reason = f"the patch cannot be read: {error.strerror}: {patch}"
-        raise WorkspaceFailure(
-            Failure(Category.AGENT_NO_PATCH, Stage.PREPARE, reason, side.role, Blame.AGENT)
-        ) from error
+        raise WorkspaceFailure(failures.unreadable_patch(patch, error)) from error
 
 
 def _unknown_repo(commit: Commit, side: Side) -> Failure:

@@ -160,9 +160,7 @@ RULES: tuple[tuple[re.Pattern[str], _Advise], ...] = (
         ),
     ),
     (
-        re.compile(
-            r"(?i)gated repo|401 Client Error|Repository Not Found for url|Invalid username or password"
-        ),
+        re.compile(r"(?i)gated repo|401 Client Error|Repository Not Found for url|Invalid username or password"),
         _fixed(
             "wants a model that Hugging Face does not give to this user",
             "ask for access and hand HF_TOKEN through (pass_env of [repos.{repo}]), or use an open model",

@@ -81,9 +81,7 @@ def agent_failure(run: AgentRun, stderr_tail: str | None = None) -> Failure | No
     if timeout := _timeout(run):
         hint = "give the agent a larger time budget, if that is fair to the others"
         return _failure(run, Category.AGENT_TIMEOUT, f"the agent left no patch: {timeout}", hint)
-    return _failure(
-        run, Category.AGENT_NO_PATCH, f"the agent left no patch{_circumstances(run)}", _no_patch_hint(run)
-    )
+    return _failure(run, Category.AGENT_NO_PATCH, f"the agent left no patch{_circumstances(run)}", _no_patch_hint(run))
 
 
 def _no_commit(run: AgentRun) -> Failure | None:

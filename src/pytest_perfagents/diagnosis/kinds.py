@@ -126,9 +126,7 @@ def raised_in_words(text: str) -> Raised:
 def hint_of_kind(kind: str, place: Place) -> str:
     """What to do about an exception of this kind where its cause is not known."""
     if kind == HARDWARE:
-        return (
-            f"{'the patch asks for it, the baseline does not; ' if place.patch_did_it else ''}{_HINTS[kind]}"
-        )
+        return f"{'the patch asks for it, the baseline does not; ' if place.patch_did_it else ''}{_HINTS[kind]}"
     if place.patch_did_it:
         return "the baseline passes here, so the patch broke it: see the tail of the traceback"
     if place.role is Role.HUMAN and kind in ("ATTRIBUTE_ERROR", "TYPE_ERROR"):

@@ -105,9 +105,7 @@ def missing_module(module: str, place: Place) -> Advice:
         hint = f"set python of [repos.{place.repo}] to Python {last}, the last that has it"
         reason = f"needs module {module!r}, which this Python no longer has"
         return Advice(reason, hint, f"need {module}", Blame.ENVIRONMENT, module)
-    where = (
-        "not installed" if "." not in module else f"not installed, or not in the installed version of {top}"
-    )
+    where = "not installed" if "." not in module else f"not installed, or not in the installed version of {top}"
     hint = _install_hint(module)
     if place.patch_did_it:
         hint = f"the patch needs it and the baseline does not; to give it a chance: {hint}"
@@ -120,18 +118,14 @@ def _install_hint(module: str) -> str:
     if top in _ELSEWHERE:
         return _ELSEWHERE[top]
     if "." in module and command == f"pip install {top}":
-        return (
-            f"install the {top} of the commit's day, which has {module}; if there is none at all: {command}"
-        )
+        return f"install the {top} of the commit's day, which has {module}; if there is none at all: {command}"
     return f"{command} (of the commit's day: others do not have {module})" if "." in module else command
 
 
 def _missing_of_package(module: str, place: Place) -> Advice:
     top = module.split(".")[0]
     if module == top:
-        hint = (
-            f'set import_root of [repos.{place.repo}] to the folder that holds {top}/ (for sglang: "python")'
-        )
+        hint = f'set import_root of [repos.{place.repo}] to the folder that holds {top}/ (for sglang: "python")'
         reason = f"cannot find the measured package {top!r}"
         return Advice(reason, hint, f"need the package {top} on the path", Blame.ENVIRONMENT, module)
     if is_compiled(module):
@@ -158,7 +152,5 @@ def absent_at_commit(reason: str, cause: str, place: Place) -> Advice:
         return Advice(reason, "the patch removed, renamed or changed it: the baseline passes here", cause)
     hint = "the script calls an API of the human commit; guard it"
     if place.role is Role.HUMAN:
-        hint = (
-            "not even the human commit has it: the script names the wrong thing and has to be written again"
-        )
+        hint = "not even the human commit has it: the script names the wrong thing and has to be written again"
     return Advice(reason, hint, cause, Blame.SCRIPT)

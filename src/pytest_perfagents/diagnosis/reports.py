@@ -54,10 +54,7 @@ def category_of_import(raised: Raised, place: Place) -> Category:
 
 def tells_all(advice: Advice, text: str) -> bool:
     """Whether the advice's reason already holds what ``text`` tells: the name of a module and hardly more."""
-    return (
-        advice.module is not None
-        and len(text) < len(f"ModuleNotFoundError: No module named {advice.module!r}") + 12
-    )
+    return advice.module is not None and len(text) < len(f"ModuleNotFoundError: No module named {advice.module!r}") + 12
 
 
 def _category(report: ScriptReport, raised: Raised, kind: str, place: Place) -> Category:
@@ -69,11 +66,7 @@ def _category(report: ScriptReport, raised: Raised, kind: str, place: Place) -> 
         return Category.OPT_PATH_NOT_HIT
     if report.error_name == "EQUIVALENCE_FAILED":
         return Category.EQUIVALENCE_FAILED if place.role is Role.PATCHED else place.category("ASSERTION")
-    if (
-        kind == "IMPORT_ERROR"
-        or report.error_name.startswith("IMPORT_MISSING")
-        or report.target_resolved is False
-    ):
+    if kind == "IMPORT_ERROR" or report.error_name.startswith("IMPORT_MISSING") or report.target_resolved is False:
         return _target_not_resolved(place)
     if not raised.type and kind == "EXCEPTION" and report.opt_path_hit is False and not report.error_name:
         return Category.OPT_PATH_NOT_HIT

@@ -95,9 +95,7 @@ def _timed_out(facts: Facts) -> Finding | None:
     if facts.place.patch_did_it:
         hint = "the baseline took less: the patch hangs or became far slower"
     reason = f"gave no result within {execution.duration_s:.3g} s and was stopped"
-    return Finding(
-        facts.place.category("TIMEOUT"), reason, facts.raised, advise(facts.raised, facts.place), hint
-    )
+    return Finding(facts.place.category("TIMEOUT"), reason, facts.raised, advise(facts.raised, facts.place), hint)
 
 
 def _raised(facts: Facts) -> Finding | None:
@@ -140,9 +138,7 @@ def _not_started(facts: Facts) -> Finding | None:
         return None
     program = execution.command[0] if execution.command else "the program"
     reason = f"could not be started: {_last_line(execution.stderr) or program}"
-    hint = (
-        f"set python of [repos.{facts.place.repo}] to an interpreter that runs; this one does not: {program}"
-    )
+    hint = f"set python of [repos.{facts.place.repo}] to an interpreter that runs; this one does not: {program}"
     return Finding(facts.place.category("UNKNOWN"), reason, hint=hint, blame=Blame.ENVIRONMENT)
 
 

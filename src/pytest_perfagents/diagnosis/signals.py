@@ -38,9 +38,7 @@ _SIGNALS = {
     Signals.SIGABRT: _Signal("NO_OUTPUT", "abort, from compiled code", _CRASH),
     Signals.SIGFPE: _Signal("NO_OUTPUT", "arithmetic fault, from compiled code", _CRASH),
     Signals.SIGBUS: _Signal("NO_OUTPUT", "bus error", "enlarge /dev/shm, or free some disk space", _HERE),
-    Signals.SIGILL: _Signal(
-        "NO_OUTPUT", "illegal instruction", "build its compiled files on this CPU", _HERE
-    ),
+    Signals.SIGILL: _Signal("NO_OUTPUT", "illegal instruction", "build its compiled files on this CPU", _HERE),
     Signals.SIGTERM: _Signal("NO_OUTPUT", "somebody ended it", _OUTSIDE, _HERE),
     Signals.SIGINT: _Signal("NO_OUTPUT", "interrupted", _OUTSIDE, _HERE),
     Signals.SIGHUP: _Signal("NO_OUTPUT", "its terminal went away", _OUTSIDE, _HERE),

@@ -13,9 +13,7 @@ _READ_CHARACTERS = 400_000
 _MESSAGE_LINES = 12
 
 # "(EngineCore_0 pid=12) ERROR 12-23 21:52:48 core.py:586] Traceback ...": vLLM prefixes each line.
-_PREFIX = re.compile(
-    r"^(?:\(\w+ (?:pid=)?\d+\) ?)?(?:(?:ERROR|CRITICAL) \d\d-\d\d [\d:.]+ [^\]\n]{0,80}\] ?)?"
-)
+_PREFIX = re.compile(r"^(?:\(\w+ (?:pid=)?\d+\) ?)?(?:(?:ERROR|CRITICAL) \d\d-\d\d [\d:.]+ [^\]\n]{0,80}\] ?)?")
 _START = "Traceback (most recent call last):"
 _FRAME = re.compile(r'^ +File "[^"\n]+", line \d+')
 _RAISED = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
@@ -102,9 +100,7 @@ def _blocks(text: str) -> list[_Block]:
         elif line.strip() in _LINKS:
             linked, inside, after = True, False, False
         elif (
-            inside
-            and (found := _RAISED.match(line))
-            and (previous[:1] in (" ", "\t") or _looks_raised(found["type"]))
+            inside and (found := _RAISED.match(line)) and (previous[:1] in (" ", "\t") or _looks_raised(found["type"]))
         ):
             raised = Raised(short_name(found["type"]), (found["message"] or "").strip())
             blocks.append(_Block(raised, linked, ignored))

@@ -80,9 +80,7 @@ def _only(agent: Mapping[str, str], is_patched: bool, role: str) -> Mapping[str,
 
 
 def _extra_info(record: Json, role: str) -> Json:
-    comparison = (
-        record["speedup"] if role == Role.PATCHED else record["human_speedup"] if role == Role.HUMAN else None
-    )
+    comparison = record["speedup"] if role == Role.PATCHED else record["human_speedup"] if role == Role.HUMAN else None
     info = {"side": role, "commit": record["commit"], "pre_commit": record["pre_commit"]}
     if comparison is not None:
         info |= {"category": comparison["category"], "speedup": comparison}
@@ -152,8 +150,6 @@ def _metadata(row: Row, fullname: str) -> Any:
         cprofile=None,
         cprofile_stats=None,
     )
-    made = stats.Metadata(
-        source, iterations=row.iterations, options={"timer": f"perfagents {row.clock} clock"}
-    )
+    made = stats.Metadata(source, iterations=row.iterations, options={"timer": f"perfagents {row.clock} clock"})
     made.stats.data.extend(row.seconds)
     return made

@@ -26,9 +26,7 @@ class Takeover:
     def pytest_timeout_set_timer(self, item: pytest.Item, settings: Any) -> bool | None:
         """Option, environment, ini and marker are ``settings`` by now; a true answer keeps the alarm away."""
         is_ours = isinstance(item, self._kind)
-        is_asking = not settings.func_only and any(
-            name in getattr(item, "fixturenames", ()) for name in _FIXTURES
-        )
+        is_asking = not settings.func_only and any(name in getattr(item, "fixturenames", ()) for name in _FIXTURES)
         if not (is_ours or is_asking):
             return None
         item.stash[TIMEOUT_S] = float(settings.timeout)

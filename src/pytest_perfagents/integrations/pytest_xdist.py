@@ -79,6 +79,18 @@ def _by_commit(config: pytest.Config, log: Any, config_name: str) -> Any:
     class ByCommit(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             commit = commit_of(nodeid, config_name)
-            return f"commit {commit}" if commit else str(super()._split_scope(nodeid))
+            return f"commit {commit}" if commit is not None else str(super()._split_scope(nodeid))
+
+        def remove_node(self, node: Any) -> str | None:
+            """As upstream, but for the test that the worker died of: it is not given to the next worker."""
+            work = self.assigned_work.pop(node)
+            pending = ((unit, nodeid) for unit in work.values() for nodeid, is_done in unit.items() if not is_done)
+            unit, crashed = next(pending, ({}, None))
+            if crashed is not None:
+                unit[crashed] = True
+            self.workqueue.update({scope: unit for scope, unit in work.items() if not all(unit.values())})
+            for other in self.assigned_work:
+                self._reschedule(other)
+            return crashed
 
     return ByCommit(config, log)

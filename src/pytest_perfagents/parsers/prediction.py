@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from pathlib import Path
 
@@ -17,13 +18,20 @@ def load_patch(file: Path) -> bytes:
 
 
 def patch_in(lines: bytes) -> bytes:
-    """The last ``model_patch`` that is a text, of JSON lines among which some may be broken."""
+    """The last ``model_patch`` that is a text and not empty, of JSON lines among which some may be broken."""
     found = b""
-    for line in lines.decode("utf-8-sig", "surrogateescape").splitlines():
+    for line in lines.removeprefix(codecs.BOM_UTF8).split(b"\n"):
         try:
-            record = json.loads(line)
+            record = json.loads(line.decode("utf-8", "surrogateescape"))
         except (ValueError, RecursionError):
             continue
         if isinstance(record, dict) and isinstance(patch := record.get("model_patch"), str):
-            found = patch.encode("utf-8", "surrogateescape") or found
+            found = _bytes(patch) or found
     return found
+
+
+def _bytes(patch: str) -> bytes:
+    try:
+        return patch.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a surrogate pair that the agent wrote
+        return patch.encode("utf-8", "surrogatepass")

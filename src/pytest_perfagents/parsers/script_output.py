@@ -25,9 +25,12 @@ _LOG_MARKS = frozenset({"level", "levelname", "severity", "logger"})
 
 # A report is looked for in the end of the output first; a longer stretch is read only where there is none.
 _WINDOWS = (1 << 16, 1 << 20, 1 << 24)
+_CHUNK = 1 << 16
 _EFFORT_PER_CHARACTER = 8
 _DEEP = 10_000
-_OBJECT = re.compile(r'\{(?=\s*"|\s*\})')
+_CHEAP = 16
+_LONGEST_WORD = len("-Infinity")
+_OBJECT = re.compile(r'\{(?=\s*")')
 _DECODER = json.JSONDecoder()
 
 
@@ -118,14 +121,34 @@ def _objects(text: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _decode(text: str, start: int) -> tuple[Mapping[str, Any] | None, int, int]:
-    """The object at ``start``, where to go on, and how many characters a failure took."""
-    try:
-        value, end = _DECODER.raw_decode(text, start)
-    except json.JSONDecodeError as error:
-        return None, start + 1, error.pos - start + 1
-    except (RecursionError, ValueError):  # hostile nesting; an integer of thousands of digits
-        return None, start + 1, _DEEP
-    return value, end, 0
+    """The object at ``start``, where to go on, and the effort that it took.
+
+    An error's place counts lines from the beginning of what is decoded, so that is as little as will do: most
+    objects stand on one line, and a JSON text that breaks before its line ends is not continued on the next.
+    """
+    line_end = text.find("\n", start, start + _CHUNK)
+    spent = 0
+    for end in (line_end if line_end >= 0 else start + _CHUNK, start + _CHUNK, len(text)):
+        chunk = text[start:end]
+        spent += len(chunk) // _CHEAP + 1
+        try:
+            value, length = _DECODER.raw_decode(chunk)
+        except json.JSONDecodeError as error:
+            spent += error.pos
+            if not _is_cut(chunk, error, at_line_end=end == line_end):
+                break
+        except (RecursionError, ValueError):  # hostile nesting; an integer of thousands of digits
+            return None, start + 1, spent + _DEEP
+        else:
+            return value, start + length, spent
+    return None, start + 1, spent
+
+
+def _is_cut(chunk: str, error: json.JSONDecodeError, *, at_line_end: bool) -> bool:
+    """Whether the text was JSON as far as ``chunk`` goes."""
+    if at_line_end:
+        return error.pos >= len(chunk.rstrip())
+    return error.pos >= len(chunk) - _LONGEST_WORD or error.msg.startswith("Unterminated")
 
 
 def _objects_by_line(text: str) -> Iterator[Mapping[str, Any]]:

@@ -13,10 +13,9 @@ _UNITS = {
     "s": 1.0, "sec": 1.0, "second": 1.0,
     "min": 60.0, "minute": 60.0,
 }  # fmt: skip
-_NUMBER = r"(?P<value>\d+(?:,\d{3})*(?:\.\d+)?(?:[eE][+-]?\d+)?)"
-_UNIT = (
-    r"(?P<unit>(?:nano|micro|milli)?seconds?|minutes?|nsecs?|[uµμ]secs?|msecs?|secs?|min|ns|[uµμ]s|ms|s)\b"
-)
+# Digits are bounded: a log of a million digits takes no quadratic search.
+_NUMBER = r"(?P<value>\d{1,15}(?:,\d{3}){0,4}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?)"
+_UNIT = r"(?P<unit>(?:nano|micro|milli)?seconds?|minutes?|nsecs?|[uµμ]secs?|msecs?|secs?|min|ns|[uµμ]s|ms|s)\b"
 _LABEL = (
     r"(?:execution time|duration|elapsed(?: time)?|time (?:taken|elapsed|per (?:iteration|call|run))"
     r"|(?:average|avg|mean)(?: execution)? time)"

@@ -73,7 +73,8 @@ def render(
         soft_wrap=False,
     )
     for part in _parts(outcomes, console.width):
-        console.print(part)
+        is_command = isinstance(part, Text) and part.no_wrap is True  # to be copied, so never broken up
+        console.print(part, soft_wrap=is_command)
     console.print(Text(_counts(records, not_run, resumed), style="bold"))
     if where is not None:
         console.print(Text(f"results: {where}"), soft_wrap=True)
@@ -97,7 +98,7 @@ def _parts(outcomes: Sequence[Outcome], width: int) -> Iterable[RenderableType]:
         blame = f", {cause.blame}" if cause.blame else ""
         yield Text(f"{cause.text} ({cause.category}{blame})", style="cyan")
         if cause.hint:
-            yield _indented(f"hint: {cause.hint}")
+            yield Text(f"    hint: {cause.hint}", no_wrap=True)
         yield _indented(f"in {_some(cause.commits)}")
     if recoverable(causes):
         yield Text(f"mending scripts and environments would bring back {_runs(recoverable(causes))}")
@@ -110,17 +111,24 @@ def _parts(outcomes: Sequence[Outcome], width: int) -> Iterable[RenderableType]:
 
 def _lines(outcomes: Sequence[Outcome]) -> list[Line]:
     measured = [outcome for outcome in outcomes if outcome.comparison is not None]
-    names = Counter((outcome.case.run.commit.name, outcome.case.run.alias) for outcome in measured)
-    return [_line(outcome, names) for outcome in measured]
+    labels = Counter(label for outcome in measured for label in _labels(outcome))
+    return [_line(outcome, labels) for outcome in measured]
 
 
-def _line(outcome: Outcome, names: Mapping[tuple[str, str], int]) -> Line:
-    run, comparison, human = outcome.case.run, outcome.comparison, outcome.human
+def _labels(outcome: Outcome) -> list[tuple[str, str]]:
+    """The commit's name with what tells its runs apart, the shortest first."""
+    run = outcome.case.run
+    return [(run.commit.name, name) for name in (run.alias, f"{run.alias} {run.run}", f"{run.alias} {run.item}")]
+
+
+def _line(outcome: Outcome, labels: Mapping[tuple[str, str], int]) -> Line:
+    comparison, human = outcome.comparison, outcome.human
     assert comparison is not None
-    unique = names[run.commit.name, run.alias] == 1
+    names = _labels(outcome)
+    commit, agent = next((label for label in names if labels[label] == 1), names[-1])
     return Line(
-        commit=run.commit.name,
-        agent=run.alias if unique else f"{run.alias} {run.run}",
+        commit=commit,
+        agent=agent,
         speedup=times(comparison.point),
         interval=f"[{_number(comparison.low)}, {_number(comparison.high)}]",
         verdict=_verdict(outcome),
@@ -156,7 +164,7 @@ def _share_of_human(outcome: Outcome) -> str:
     human, mine = outcome.human, outcome.comparison
     if human is None or mine is None or human.category is not Category.SUCCESS_IMPROVEMENT:
         return "-"
-    return f"{100 * (mine.point - 1) / (human.point - 1):.0f} %"
+    return f"{round(100 * (mine.point - 1) / (human.point - 1))} %"
 
 
 def _checks(outcome: Outcome) -> str:
@@ -224,8 +232,7 @@ def _discoveries(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
     adjusted = false_discovery_adjusted([comparison.p_value for comparison in compared])
     hold = sum(is_change and p <= FALSE_DISCOVERIES for is_change, p in zip(changed, adjusted, strict=True))
     yield Text(
-        f"{hold} of {sum(changed)} proven changes hold at a false discovery rate of 5 % "
-        f"over these {len(compared)} runs"
+        f"{hold} of {sum(changed)} proven changes hold at a false discovery rate of 5 % over these {len(compared)} runs"
     )
 
 

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from canned import measured
+from cases import case_of
+
+from pytest_perfagents.store import ResultsWriter, outcome_to_json
+
+
+@pytest.fixture
+def perfagents(project):
+    def run(*args):
+        command = [sys.executable, "-c", "from pytest_perfagents.cli import main; main()", *args]
+        return subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_agents_are_listed_with_counts_by_repository(project, perfagents):
+    for repo in ("minivllm", "minivllm", "minisglang"):
+        project.add_run("SUCCESS_NEUTRAL", repo=repo)
+    project.add_run("SUCCESS_NEUTRAL", agent="codex", human="2b2b2b2b")
+    result = perfagents("agents")
+    assert [line.split() for line in result.stdout.splitlines()[:2]] == [
+        ["codex_gpt5", "1", "1", "minivllm"],
+        ["trae_gpt5", "3", "1", "minisglang,", "2", "minivllm"],
+    ]
+    assert result.returncode == 0
+
+
+def test_a_wrong_configuration_is_status_2_with_a_message(perfagents):
+    result = perfagents("agents", "--config", "nowhere.toml")
+    assert result.returncode == 2
+    assert "nowhere.toml" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_stored_outcomes_are_shown_again(project, perfagents):
+    for name in ("first", "second"):
+        with ResultsWriter(project.folder / "results" / name) as writer:
+            writer.append(outcome_to_json(measured(case_of(), "SUCCESS_IMPROVEMENT")))
+    with (project.folder / "results" / "second" / "outcomes.jsonl").open("a") as file:
+        file.write('{"schema": "perfagents/outc')
+    shown = perfagents("show", "results")
+    assert "1 run: 1 measured (1 improvement)" in shown.stdout
+    assert "results: results/second" in shown.stdout
+    assert "1 unfinished line" in shown.stderr
+    assert "results: results/first" in perfagents("show", "results/first").stdout
+    missing = perfagents("show", "results/third")
+    assert (missing.returncode, "no results here" in missing.stderr) == (2, True)
+
+
+def test_clean_removes_what_a_dead_session_left_and_caches_only_when_asked(project, perfagents):
+    cache = project.folder / ".perfagents"
+    for folder in ("sessions/0123456789ab/w/tree", "repos/minivllm-x.git"):
+        (cache / folder).mkdir(parents=True)
+        (cache / folder / "file").write_bytes(b"x" * 2_000_000)
+    result = perfagents("clean")
+    assert result.returncode == 0, result.stderr
+    assert "removed 2.0 MB" in result.stdout and "uses 2.0 MB" in result.stdout
+    assert not (cache / "sessions" / "0123456789ab").exists()
+    assert "uses 0.0 MB" in perfagents("clean", "--all").stdout
+    assert not (cache / "repos").exists()

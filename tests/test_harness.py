@@ -1,0 +1,380 @@
+"""``Evaluator`` on scripted sides: who is measured, who is not and why, and what the record proves."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_perfagents.backends.scripted import Dies, Hangs, Raises, ScriptedBackend, ScriptedSide
+from pytest_perfagents.config import Config, ProtocolConfig, RepoConfig
+from pytest_perfagents.harness import Evaluator, fingerprint
+from pytest_perfagents.model import (
+    BASELINE,
+    HUMAN,
+    AgentRun,
+    Blame,
+    Case,
+    Category,
+    Change,
+    Commit,
+    Ending,
+    Execution,
+    Failure,
+    Role,
+    Side,
+    Stage,
+)
+from pytest_perfagents.patches import read_patch
+
+COMMIT = Commit("minivllm", "1a2b3c4d" + "0" * 32, "f" * 40)
+PATCH = b"""\
+diff --git a/minivllm/evictor.py b/minivllm/evictor.py
+--- a/minivllm/evictor.py
++++ b/minivllm/evictor.py
+@@ -1,1 +1,1 @@
+-blocks = []
++blocks = {}
+"""
+
+
+class House:
+    """A configuration, a script, agent runs, and a scripted backend for their sides."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.script = folder / "1a2b3c4d_test_case_generator.py"
+        self.script.write_text("def setup(): ...\ndef experiment(data): ...\n", encoding="utf-8")
+        self.repo = RepoConfig("minivllm", folder / "clone")
+        self.config = Config(
+            folder / "perfagents.toml",
+            {"minivllm": self.repo},
+            (),
+            (folder,),
+            folder / "results",
+            folder / "cache",
+            timeout_s=60,
+            protocol=ProtocolConfig(),
+        )
+        self.cases: list[Case] = []
+        self.sides: dict[Side, ScriptedSide] = {BASELINE: ScriptedSide(), HUMAN: ScriptedSide(call_s=0.005)}
+        self.lines: list[str] = []
+        self.rounds = 0
+
+    def agent(self, side: ScriptedSide | None, name: str = "trae", patch: bytes | None = PATCH) -> Case:
+        folder = self.folder / name
+        folder.mkdir()
+        if patch is not None:
+            (folder / "model_patch.diff").write_bytes(patch)
+        run = AgentRun(
+            COMMIT, name, "gpt-5", "2026-01-01_00-00-00", "item-0", str(folder), f"{name}_gpt5", patch is not None,
+            status="success" if patch is not None else "error",
+        )  # fmt: skip
+        case = Case(run, self.script)
+        self.cases.append(case)
+        if side is not None:
+            self.sides[Side(Role.PATCHED, case.id)] = side
+        return case
+
+    def evaluate(self, seconds: float = 1e6, **protocol):
+        config = replace(self.config, protocol=replace(self.config.protocol, **protocol))
+        self.rounds += 1
+        folder = self.folder / f"w{self.rounds}"
+        self.backend = ScriptedBackend(_inside(self.sides, folder), folder)
+        evaluator = Evaluator(
+            config, self.backend, lease=nullcontext, progress=self.lines.append, clock=self.backend.clock
+        )
+        return evaluator.evaluate(self.cases, self.backend.clock() + seconds)
+
+
+def _inside(sides, folder):
+    """The sides with their package loaded from the workspace that each will get (they are numbered as they come)."""
+    return {
+        side: side_.__class__(**{name: getattr(side_, name) for name in side_.__slots__} | _modules(side_, folder, n))
+        for n, (side, side_) in enumerate(sides.items(), 1)
+    }
+
+
+def _modules(side, folder, number):
+    if side.modules or side.failure is not None:
+        return {}
+    return {"modules": {"minivllm": str(folder / f"{number:06d}" / "minivllm" / "__init__.py")}}
+
+
+@pytest.fixture
+def house(tmp_path):
+    return House(tmp_path)
+
+
+def test_a_faster_patch_is_an_improvement_beside_the_humans(house):
+    case = house.agent(ScriptedSide(call_s=0.008, noise=0.01))
+    outcome = house.evaluate()[case.id]
+    assert outcome.category is Category.SUCCESS_IMPROVEMENT
+    assert outcome.comparison.change is Change.FASTER
+    assert outcome.comparison.point == pytest.approx(1.25, rel=0.02)
+    assert outcome.human.point == pytest.approx(2, rel=0.02)
+    assert outcome.integrity.loaded_from_workspace is True
+    assert outcome.integrity.equivalence == "equal"
+    assert outcome.integrity.clock_ratio == pytest.approx(1.0)
+    assert len(outcome.sides["patched"].cpu_s) == outcome.comparison.starts == 10
+    assert outcome.protocol["iterations"] == 2  # 20 ms a turn
+    assert outcome.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("ratio", "category"),
+    [(1.0, Category.SUCCESS_NEUTRAL), (0.8, Category.SUCCESS_REGRESSION), (1.02, Category.SUCCESS_NEUTRAL)],
+)
+def test_the_category_follows_the_ratio(house, ratio, category):
+    case = house.agent(ScriptedSide(call_s=0.010 / ratio, noise=0.01, start_noise=0.005))
+    assert house.evaluate()[case.id].category is category
+
+
+def test_noise_that_the_budget_cannot_settle_is_inconclusive_and_says_what_would(house):
+    case = house.agent(ScriptedSide(start_noise=0.5))
+    outcome = house.evaluate(measure_s=5.0)[case.id]
+    assert outcome.category is Category.SUCCESS_INCONCLUSIVE
+    assert outcome.protocol["needed_budget_s"] > 5
+
+
+def test_all_agents_of_a_commit_share_one_baseline_and_one_human_side(house):
+    cases = [house.agent(ScriptedSide(call_s=0.01 / r), f"agent{r}") for r in (2, 3, 4)]
+    outcomes = house.evaluate()
+    assert [round(outcomes[case.id].comparison.point) for case in cases] == [2, 3, 4]
+    assert house.backend.entered.count(BASELINE) == house.backend.entered.count(HUMAN) == 1
+
+
+def test_a_large_group_is_measured_in_several_arenas(house):
+    cases = [house.agent(ScriptedSide(), f"agent{n}") for n in range(5)]
+    outcomes = house.evaluate(max_sides=4)
+    assert set(outcomes) == {case.id for case in cases}
+    assert house.backend.entered.count(BASELINE) == 3
+
+
+def test_no_worker_outlives_the_evaluation(house):
+    house.agent(ScriptedSide(mishaps={("turn", 4): Dies(Ending.SIGNALED, 11)}))
+    house.agent(ScriptedSide(), "other")
+    house.evaluate()
+    assert house.backend.live
+    assert all(worker.cpu_s() is None for worker in house.backend.live)
+
+
+def test_a_broken_baseline_is_looked_at_once_and_nobodys_patch_is_to_blame(house):
+    house.sides[BASELINE] = ScriptedSide(mishaps={"turn": Raises("TypeError", "takes 1 positional argument")})
+    cases = [house.agent(ScriptedSide(), "a"), house.agent(ScriptedSide(), "b")]
+    outcomes = house.evaluate()
+    assert {outcomes[case.id].category for case in cases} == {Category.BASELINE_TYPE_ERROR}
+    assert all(outcomes[case.id].failure.blame is not Blame.AGENT for case in cases)
+    assert house.backend.entered == [BASELINE]
+
+
+def test_a_broken_patch_does_not_disturb_its_neighbour(house):
+    bad = house.agent(ScriptedSide(mishaps={"load": Raises("ImportError", "cannot import name 'x'")}), "bad")
+    good = house.agent(ScriptedSide(call_s=0.005), "good")
+    outcomes = house.evaluate()
+    assert outcomes[bad.id].category is Category.PATCHED_IMPORT_ERROR
+    assert outcomes[bad.id].failure.blame is Blame.AGENT
+    assert outcomes[good.id].category is Category.SUCCESS_IMPROVEMENT
+
+
+def test_a_patch_that_breaks_only_in_the_fifth_turn_is_still_its_own_failure(house):
+    bad = house.agent(ScriptedSide(mishaps={("turn", 5): Raises("ValueError", "late")}), "bad")
+    good = house.agent(ScriptedSide(call_s=0.005), "good")
+    outcomes = house.evaluate()
+    assert outcomes[bad.id].category is Category.PATCHED_EXCEPTION
+    assert outcomes[good.id].category is Category.SUCCESS_IMPROVEMENT
+
+
+def test_a_hanging_patch_times_out_and_a_hanging_baseline_too(house):
+    case = house.agent(ScriptedSide(mishaps={"turn": Hangs()}))
+    assert house.evaluate()[case.id].category is Category.PATCHED_TIMEOUT
+    house.sides[BASELINE] = ScriptedSide(mishaps={"turn": Hangs()})
+    assert house.evaluate()[case.id].category is Category.BASELINE_TIMEOUT
+
+
+def test_the_deadline_ends_measuring_but_keeps_what_was_measured(house):
+    case = house.agent(ScriptedSide(start_noise=0.5))
+    outcome = house.evaluate(seconds=12.0, measure_s=1000.0)[case.id]
+    assert outcome.category is Category.SUCCESS_INCONCLUSIVE
+    assert 1 <= outcome.comparison.starts < 80
+
+
+def test_a_different_result_is_no_speedup(house):
+    case = house.agent(ScriptedSide(call_s=0.001, equal=False, message="42 != 41"))
+    outcome = house.evaluate()[case.id]
+    assert outcome.category is Category.EQUIVALENCE_FAILED
+    assert "42 != 41" in outcome.failure.reason
+    assert outcome.integrity.equivalence == "different"
+
+
+def test_a_check_that_refuses_the_baselines_own_result_accuses_nobody(house):
+    house.sides[BASELINE] = ScriptedSide(equal=False, message="unordered")
+    case = house.agent(ScriptedSide(equal=False))
+    outcome = house.evaluate()[case.id]
+    assert outcome.category is Category.SUCCESS_NEUTRAL
+    assert outcome.integrity.equivalence == "unchecked"
+    assert any("own result" in flag for flag in outcome.integrity.flags)
+
+
+def test_code_from_elsewhere_is_the_wrong_target(house):
+    house.sides[BASELINE] = ScriptedSide(modules={"minivllm": "/usr/lib/python3/minivllm/__init__.py"})
+    case = house.agent(ScriptedSide())
+    outcome = house.evaluate()[case.id]
+    assert outcome.category is Category.WRONG_TARGET
+    assert "/usr/lib/python3/minivllm" in outcome.failure.reason
+
+
+def test_a_script_that_goes_on_with_a_stub_is_the_wrong_target(house):
+    error = {"type": "ModuleNotFoundError", "message": "No module named 'decord'", "module": "decord", "chain": []}
+    house.sides[BASELINE] = ScriptedSide(targets={"minivllm.video": {"file": None, "error": error}})
+    case = house.agent(ScriptedSide())
+    outcome = house.evaluate()[case.id]
+    assert outcome.category is Category.WRONG_TARGET
+    assert "decord" in outcome.failure.reason
+    assert "pip install decord" in outcome.failure.hint
+
+
+def test_a_slow_clock_inside_is_tampering(house):
+    case = house.agent(ScriptedSide(call_s=0.005, outside=2.0))
+    outcome = house.evaluate()[case.id]
+    assert outcome.category is Category.TIMER_TAMPERED
+    assert outcome.failure.blame is Blame.AGENT
+
+
+def test_a_gain_that_only_repetition_shows_is_flagged_and_not_accused(house):
+    case = house.agent(ScriptedSide(call_s=lambda number: 0.010 if number == 0 else 0.0005))
+    outcome = house.evaluate()[case.id]
+    assert outcome.category is Category.SUCCESS_IMPROVEMENT
+    assert outcome.integrity.first_call_speedup == pytest.approx(1.0)
+    assert any("repetition" in flag for flag in outcome.integrity.flags)
+
+
+def test_a_patch_whose_lines_never_run_measures_nothing(house):
+    case = house.agent(None)
+    patch = read_patch(PATCH, house.repo)
+    [path] = patch.added_lines
+    house.sides[Side(Role.PATCHED, case.id)] = ScriptedSide(patch=patch, lines={"executable": {path: [1]}})
+    root = house.folder / "w1" / "000003" / path
+    root.parent.mkdir(parents=True)
+    root.write_text("blocks = {}\n", encoding="utf-8")
+    outcome = house.evaluate()[case.id]
+    assert outcome.category is Category.OPT_PATH_NOT_HIT
+    assert (outcome.integrity.patched_lines, outcome.integrity.patched_lines_executed) == (1, 0)
+
+
+def test_a_broken_human_side_costs_only_the_humans_figure(house):
+    house.sides[HUMAN] = ScriptedSide(mishaps={"load": Raises("ImportError", "No module named 'triton'")})
+    case = house.agent(ScriptedSide(call_s=0.005))
+    outcome = house.evaluate()[case.id]
+    assert outcome.category is Category.SUCCESS_IMPROVEMENT
+    assert outcome.human is None
+    assert any("human" in flag for flag in outcome.integrity.flags)
+
+
+def test_without_the_human_among_the_sides_it_is_never_prepared(house):
+    case = house.agent(ScriptedSide())
+    outcome = house.evaluate(sides=(Role.BASELINE, Role.PATCHED))[case.id]
+    assert outcome.human is None
+    assert HUMAN not in house.backend.entered
+
+
+def test_a_workspace_that_cannot_be_made_is_the_outcome(house):
+    failure = Failure(Category.GIT_WORKTREE_FAILED, Stage.PREPARE, "no such commit", blame=Blame.ENVIRONMENT)
+    house.sides[BASELINE] = ScriptedSide(failure=failure)
+    case = house.agent(ScriptedSide())
+    assert house.evaluate()[case.id].failure == failure
+
+
+@pytest.mark.parametrize(
+    ("patch", "category"),
+    [(None, Category.AGENT_NO_PATCH), (b"", Category.PATCH_INVALID), (b"hello\n", Category.PATCH_INVALID)],
+)
+def test_what_the_run_itself_says_comes_before_anything_runs(house, patch, category):
+    case = house.agent(None, patch=patch)
+    assert house.evaluate()[case.id].category is category
+    assert house.backend.entered == []
+
+
+def test_no_script_and_no_repository_are_said_before_anything_runs(house):
+    first = house.agent(None)
+    house.cases[0] = Case(first.run, None)
+    assert house.evaluate()[first.id].category is Category.NO_TEST_SCRIPT
+    house.config = replace(house.config, repos={})
+    assert house.evaluate()[first.id].category is Category.GIT_WORKTREE_FAILED
+
+
+def program(seconds: str, code: int = 0, stderr: str = "", text: str = "Execution time: {}s\n") -> Execution:
+    return Execution(("python",), Ending.EXITED, code, text.format(seconds), stderr, 0.2)
+
+
+def test_a_script_that_cannot_be_driven_runs_as_a_program(house):
+    house.sides = {
+        BASELINE: ScriptedSide(style="program", program=program("0.30")),
+        HUMAN: ScriptedSide(style="program", program=program("0.10")),
+    }
+    case = house.agent(ScriptedSide(style="program", program=program("0.20")))
+    outcome = house.evaluate()[case.id]
+    assert outcome.category is Category.SUCCESS_IMPROVEMENT
+    assert outcome.comparison.clock == "script"
+    assert outcome.comparison.point == pytest.approx(1.5)
+    assert outcome.human.point == pytest.approx(3)
+
+
+def test_run_test_alone_is_called_and_its_value_is_the_sample(house):
+    house.sides = {side: ScriptedSide(style="run_test", returned=value) for side, value in ((BASELINE, 30.0), (HUMAN, 10.0))}
+    case = house.agent(ScriptedSide(style="run_test", returned=15.0))
+    outcome = house.evaluate()[case.id]
+    assert outcome.comparison.point == pytest.approx(2.0)
+    assert outcome.sides["baseline"].wall_s[0] == (pytest.approx(0.030),)  # more than the second it took: milliseconds
+
+
+def test_a_program_that_reports_an_error_is_understood(house):
+    said = '{{"target_resolved": false, "error": "No module named \'transformers\'"}}\n'
+    house.sides[BASELINE] = ScriptedSide(style="program", program=program("", 1, text=said))
+    case = house.agent(ScriptedSide())
+    outcome = house.evaluate()[case.id]
+    assert outcome.category is Category.TEST_IMPORT_ERROR
+    assert "transformers" in outcome.failure.reason
+
+
+def test_a_program_without_output_has_none(house):
+    house.sides[BASELINE] = ScriptedSide(style="program", program=program("", text=""))
+    case = house.agent(ScriptedSide())
+    assert house.evaluate()[case.id].category is Category.BASELINE_NO_OUTPUT
+
+
+def test_driven_mode_on_a_program_says_so(house):
+    house.sides[BASELINE] = ScriptedSide(style="program", program=program("0.3"))
+    case = house.agent(ScriptedSide())
+    outcome = house.evaluate(mode="driven")[case.id]
+    assert "--perf-mode script" in outcome.failure.hint
+
+
+def test_a_dear_experiment_gets_fewer_turns_and_no_verdict_from_one_start(house):
+    house.sides = {BASELINE: ScriptedSide(call_s=40.0), HUMAN: ScriptedSide(call_s=0.01)}
+    case = house.agent(ScriptedSide(call_s=0.01))
+    outcome = house.evaluate()[case.id]
+    assert outcome.category is Category.SUCCESS_INCONCLUSIVE
+    assert outcome.comparison.point > 1000
+    assert outcome.protocol["turns"] == 1
+    assert outcome.protocol["needed_budget_s"] >= 400
+
+
+def test_the_fingerprint_follows_patch_script_and_protocol(house):
+    case = house.agent(ScriptedSide())
+    before = fingerprint(case, house.config)
+    assert fingerprint(case, house.config) == before
+    assert fingerprint(case, replace(house.config, protocol=ProtocolConfig(threshold=0.1))) != before
+    house.script.write_text("def setup(): return 1\n", encoding="utf-8")
+    after_script = fingerprint(case, house.config)
+    assert after_script != before
+    case.run.patch.write_bytes(PATCH + b"\n")
+    assert fingerprint(case, house.config) != after_script
+
+
+def test_progress_names_the_commit(house):
+    house.agent(ScriptedSide(call_s=0.005))
+    house.evaluate()
+    assert any(line.startswith("minivllm-1a2b3c4d: start 10") for line in house.lines)

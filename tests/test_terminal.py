@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pytest
+from canned import failed, measured
+from cases import case_of
+
+from pytest_perfagents.records import outcome_to_json
+from pytest_perfagents.report.terminal import MOST_ROWS, Screen, render
+
+
+def records(*outcomes):
+    return [outcome_to_json(outcome) for outcome in outcomes]
+
+
+@pytest.fixture
+def mixed():
+    return records(
+        measured(case_of(number=0), "SUCCESS_IMPROVEMENT"),
+        measured(case_of(number=1, agent="codex"), "SUCCESS_REGRESSION", flags=("first calls differ",)),
+        failed(case_of(number=2), "TEST_IMPORT_ERROR"),
+        failed(case_of(number=3), "TEST_IMPORT_ERROR"),
+        failed(case_of(number=4), "AGENT_NO_PATCH", hint=None),
+    )
+
+
+def test_a_wide_screen_has_a_row_for_each_run(mixed):
+    text = render(mixed, Screen(160), where="results/x")
+    row = next(line for line in text.splitlines() if "trae_gpt5" in line)
+    assert row.split()[:7] == ["minivllm-1a2b3c4d", "trae_gpt5", "1.50x", "[1.47,", "1.54]", "improvement", "2.00x"]
+    assert "50 %" in row
+    assert "first calls differ (minivllm-1a2b3c4d codex_gpt5)" in text
+    assert text.splitlines()[-1] == "results: results/x"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 160])
+def test_no_line_is_wider_than_the_screen_and_nothing_is_lost(mixed, width):
+    text = render(mixed, Screen(width), not_run=2, resumed=1)
+    assert max(len(line) for line in text.splitlines() if "hint:" not in line) <= width
+    words = " ".join(text.split())
+    for part in (
+        "1.50x",
+        "[1.47, 1.54]",
+        "regression",
+        "TEST_IMPORT_ERROR",
+        "pip install decord",
+        "2 not run",
+        "1 kept",
+    ):
+        assert part in words
+
+
+def test_failures_are_grouped_by_cause_with_counts_and_hints(mixed):
+    lines = render(mixed, Screen(120)).splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("2 runs"))
+    assert "(TEST_IMPORT_ERROR, environment)" in lines[at]
+    assert lines[at + 1].strip() == "hint: pip install decord"
+    assert lines[at + 2].strip() == "in minivllm-1a2b3c4d"
+
+
+def test_a_hint_is_one_line_to_copy_however_narrow_the_screen():
+    hint = "run: git -C ../vllm fetch origin 067c34a1 and then something that is longer than the screen is wide"
+    assert f"    hint: {hint}\n" in render(records(failed(case_of(), "GIT_WORKTREE_FAILED", hint=hint)), Screen(60))
+
+
+def test_the_summary_counts(mixed):
+    text = render(mixed, Screen(200))
+    assert "5 runs: 2 measured (1 improvement, 1 regression), 2 xfailed, 1 skipped" in text
+
+
+def test_colours_only_where_they_are_welcome(mixed):
+    assert "\x1b[" in render(mixed, Screen(120, colour=True))
+    assert "\x1b" not in render(mixed, Screen(120, colour=False))
+
+
+def test_a_terminal_without_unicode_gets_what_it_can_show():
+    text = render(records(failed(case_of(), "TEST_IMPORT_ERROR", hint="größer → besser")), Screen(80, encoding="ascii"))
+    assert "gr??er ? besser" in text
+    text.encode("ascii")
+
+
+def test_runs_of_one_agent_on_one_commit_are_told_apart():
+    first, second = case_of(number=0, run="2026-01-01_00-00-00"), case_of(number=0, run="2026-02-02_00-00-00")
+    text = render(records(measured(first, "SUCCESS_NEUTRAL"), measured(second, "SUCCESS_NEUTRAL")), Screen(200))
+    assert "trae_gpt5 2026-01-01_00-00-00" in text and "trae_gpt5 2026-02-02_00-00-00" in text
+
+
+def test_the_humans_share_needs_a_human_who_improved():
+    outcome = measured(case_of(), "SUCCESS_IMPROVEMENT")
+    assert "50 %" in render(records(outcome), Screen(200))
+    neutral = outcome_to_json(outcome)
+    neutral["human_speedup"] |= {"category": "SUCCESS_NEUTRAL"}
+    assert " %" not in render([neutral], Screen(200))
+
+
+def test_a_small_proven_change_is_said_beside_a_neutral_verdict():
+    record = outcome_to_json(measured(case_of(), "SUCCESS_NEUTRAL"))
+    record["speedup"] |= {"change": "faster"}
+    assert "neutral, faster" in render([record], Screen(200))
+
+
+def test_a_long_suite_is_cut_and_counts_its_false_discoveries():
+    many = records(*(measured(case_of(number=number), "SUCCESS_IMPROVEMENT") for number in range(MOST_ROWS + 5)))
+    text = render(many, Screen(160))
+    assert text.count("improvement  ") == MOST_ROWS
+    assert "... and 5 more" in text
+    assert "205 of 205 proven changes hold at a false discovery rate of 5 % over these 205 runs" in text
+
+
+def test_nothing_at_all_is_a_line():
+    assert render([], Screen(80)) == "0 runs: 0 measured\n"
