@@ -57,9 +57,7 @@ def test_a_selection_collects_the_configuration_and_nothing_else(project):
     result = project.run("--agent", "trae_gpt5", "-rsx")
     result.assert_outcomes(passed=1, xfailed=1)
     result.stdout.fnmatch_lines(
-        [
-            "XFAIL perfagents.toml::*minivllm_core-0001] - TEST_IMPORT_ERROR: baseline needs module 'decord' (pip install decord)"
-        ]
+        ["XFAIL perfagents.toml::*-0001] - TEST_IMPORT_ERROR: baseline needs module 'decord' (pip install decord)"]
     )
 
 
@@ -231,8 +229,9 @@ def test_options_reach_the_evaluator_as_settings(project):
             "def pytest_perfagents_evaluator(config, settings):\n"
             "    import json\n"
             "    protocol = settings.config.protocol\n"
-            "    told = dict(mode=protocol.mode, sides=protocol.sides, threshold=protocol.threshold, seed=protocol.seed,"
-            " budgets=[protocol.measure_s, protocol.heavy_measure_s], timeout=settings.config.timeout_s, run=settings.run)\n"
+            "    names = ('mode', 'sides', 'threshold', 'seed', 'measure_s', 'heavy_measure_s')\n"
+            "    told = {name: getattr(protocol, name) for name in names}\n"
+            "    told |= dict(timeout=settings.config.timeout_s, run=settings.run)\n"
             "    Path('told.json').write_text(json.dumps(told))\n",
         )
     )
@@ -251,7 +250,8 @@ def test_options_reach_the_evaluator_as_settings(project):
         "sides": ["baseline", "patched"],
         "threshold": 0.02,
         "seed": 7,
-        "budgets": [5, 5],
+        "measure_s": 5,
+        "heavy_measure_s": 5,
         "timeout": 9,
         "run": "nightly",
     }

@@ -120,7 +120,7 @@ def test_the_latest_run_has_the_newest_outcome_whatever_its_name(tmp_path):
         time.sleep(0.01)
     assert latest_run(tmp_path) == "aa-second"
     assert known_run(tmp_path, "zz-first") == "zz-first"
-    with pytest.raises(UsageError, match="no run 'nightly'.*there are aa-second, zz-first"):
+    with pytest.raises(UsageError, match=r"no run 'nightly'.*there are aa-second, zz-first"):
         known_run(tmp_path, "nightly")
 
 

@@ -30,9 +30,7 @@ def pytest_perfagents_prepare(config: pytest.Config, settings: Settings) -> None
 
 
 @pytest.hookspec(firstresult=True)
-def pytest_perfagents_evaluator(
-    config: pytest.Config, settings: Settings, progress: Callable[[str], None]
-) -> Any:
+def pytest_perfagents_evaluator(config: pytest.Config, settings: Settings, progress: Callable[[str], None]) -> Any:
     """An `ArenaEvaluator` to use instead of git worktrees on this machine, or None.
 
     ``progress`` shows a line on the terminal for as long as an arena is evaluated.

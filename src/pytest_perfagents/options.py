@@ -158,8 +158,8 @@ def _places(config: pytest.Config) -> list[Path]:
     """Where a configuration that nobody names may lie: the rootdir, unless runs are asked for.
 
     pytest takes the value of a plugin's option, if a file of that name exists, for a test path and guesses the rootdir
-    from it: the second time, ``--perf-json /tmp/out.json`` makes it ``/tmp``. So the folder that pytest runs in and those
-    above it come before a rootdir that was only guessed.
+    from it: the second time, ``--perf-json /tmp/out.json`` makes it ``/tmp``. So the folder that pytest runs in and
+    those above it come before a rootdir that was only guessed.
     """
     here = config.invocation_params.dir
     if not is_wanted(config):

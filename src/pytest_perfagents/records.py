@@ -1,4 +1,4 @@
-"""Outcomes as JSON and back: ``perfagents/outcome/1``. Pure; ``docs/formats.md`` explains the fields."""
+"""Outcomes as JSON and back: ``perfagents/outcome/1``. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,16 @@ REPORT_SCHEMA = "perfagents/report/1"
 
 Json = dict[str, Any]
 
-_RUN_FACTS = ("folder", "has_patch", "status", "trouble", "returncode", "duration_s", "time_budget_minutes", "patch_file")
+_RUN_FACTS = (
+    "folder",
+    "has_patch",
+    "status",
+    "trouble",
+    "returncode",
+    "duration_s",
+    "time_budget_minutes",
+    "patch_file",
+)
 _SPEEDUP = {
     Change.FASTER: "faster",
     Change.SLOWER: "slower",

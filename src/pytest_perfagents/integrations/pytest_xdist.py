@@ -84,13 +84,12 @@ def _by_commit(config: pytest.Config, log: Any, config_name: str) -> Any:
         def remove_node(self, node: Any) -> str | None:
             """As upstream, but for the test that the worker died of: it is not given to the next worker."""
             work = self.assigned_work.pop(node)
-            pending = ((unit, nodeid) for unit in work.values() for nodeid, is_done in unit.items() if not is_done)
-            unit, crashed = next(pending, ({}, None))
-            if crashed is not None:
-                unit[crashed] = True
+            pending = [(unit, nodeid) for unit in work.values() for nodeid, is_done in unit.items() if not is_done]
+            for unit, nodeid in pending[:1]:
+                unit[nodeid] = True
             self.workqueue.update({scope: unit for scope, unit in work.items() if not all(unit.values())})
             for other in self.assigned_work:
                 self._reschedule(other)
-            return crashed
+            return pending[0][1] if pending else None
 
     return ByCommit(config, log)
