@@ -43,8 +43,8 @@ print(json.dumps([done.returncode, seconds, used.ru_utime + used.ru_stime, used.
 DISCOVER = """
 import time; import sys; from pathlib import Path
 from pytest_perfagents.config import load_config
-from pytest_perfagents.discovery import cases
-from pytest_perfagents.selection import Selection
+from pytest_perfagents.discovery.finding import cases
+from pytest_perfagents.discovery.selection import Selection
 config = load_config(Path("perfagents.toml"))
 began, cpu_began = time.perf_counter(), time.process_time()
 found = cases(config, Selection(agents=tuple(sys.argv[1:])))

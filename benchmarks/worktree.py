@@ -21,11 +21,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_perfagents.applying import apply_patch
 from pytest_perfagents.config import RepoConfig
-from pytest_perfagents.gitrepo import Worktrees
-from pytest_perfagents.leases import Session
-from pytest_perfagents.patches import read_patch
+from pytest_perfagents.gitrepo.applying import apply_patch
+from pytest_perfagents.gitrepo.patches import read_patch
+from pytest_perfagents.gitrepo.worktrees import Worktrees
+from pytest_perfagents.processes.leases import Session
 
 TARGET = 1.5
 IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "gc.auto=0")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
@@ -111,7 +112,9 @@ def make_project(pytester: pytest.Pytester, folder: Path) -> Project:
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> Project:
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project whose configuration lies in the rootdir."""
+    for name in [name for name in os.environ if name.startswith("PYTEST_XDIST")]:
+        monkeypatch.delenv(name)
     pytester.makeini("[pytest]\n")
     return make_project(pytester, pytester.path)

@@ -1,7 +1,7 @@
 """Failures grouped by cause: text, order, hints, and what mending would recover."""
 
-from pytest_perfagents.causes import group_causes, recoverable
 from pytest_perfagents.diagnosis import Evidence, diagnose
+from pytest_perfagents.diagnosis.causes import group_causes, recoverable
 from pytest_perfagents.model import (
     AgentRun,
     Blame,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pytest_perfagents.config import Config, RepoConfig
-from pytest_perfagents.discovery import cases, discover
+from pytest_perfagents.discovery.finding import cases, discover
+from pytest_perfagents.discovery.selection import Selection
 from pytest_perfagents.model import AgentRun
-from pytest_perfagents.selection import Selection
 
 CORPUS = Path(os.environ.get("PERFAGENTS_CORPUS") or Path(__file__).parents[2] / "shared/corpus")
 MARKERS = {"journal.json", "run_summary.json", "model_patch.diff", "prediction.jsonl"}

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pytest_perfagents.config import load_config
-from pytest_perfagents.discovery import discover, find_scripts
+from pytest_perfagents.discovery.finding import discover, find_scripts
 from pytest_perfagents.model import Category
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_perfagents import journals
 from pytest_perfagents.config import Config, RepoConfig
-from pytest_perfagents.discovery import cases, discover, find_scripts
+from pytest_perfagents.discovery import journals
+from pytest_perfagents.discovery.finding import cases, discover, find_scripts
+from pytest_perfagents.discovery.selection import Selection
 from pytest_perfagents.model import AgentRun, UsageError
 from pytest_perfagents.parsers.prediction import load_patch
-from pytest_perfagents.selection import Selection
 
 HUMAN, PARENT = "2f192835" + "ab" * 16, "067c34a1" + "cd" * 16
 STAMP = "2025-12-23_22-06-06"
@@ -422,7 +422,7 @@ def test_folder_without_permission_is_a_run_or_a_note() -> None:
         for folder in closed:
             folder.chmod(0)
         program = (
-            "import os, sys; from pathlib import Path; from pytest_perfagents.discovery import discover;"
+            "import os, sys; from pathlib import Path; from pytest_perfagents.discovery.finding import discover;"
             "from pytest_perfagents.config import Config; r = Path(sys.argv[1]); notes = [];"
             "os.getuid() or os.seteuid(65534);"
             "runs = discover(Config(r, {}, (r,), (), r, r), notes=notes);"
@@ -522,7 +522,7 @@ def test_names_known_only_outside_the_other_filters_are_known(tree: Tree) -> Non
 
 def test_nothing_heavy_is_imported() -> None:
     heavy = ("torch", "numpy", "scipy", "git", "docker", "rich", "subprocess", "unidiff")
-    program = f"import sys, pytest_perfagents.discovery; print([m for m in {heavy} if m in sys.modules])"
+    program = f"import sys, pytest_perfagents.discovery.finding; print([m for m in {heavy} if m in sys.modules])"
     source = str(Path(journals.__file__).parents[1])
     done = subprocess.run(
         [sys.executable, "-c", program],

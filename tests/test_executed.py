@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_perfagents.executed import ExecutedLines, count_executed, passive_lines
+from pytest_perfagents.judgement.executed import ExecutedLines, count_executed, passive_lines
 
 SOURCE = '''\
 """Module."""
@@ -28,9 +28,7 @@ class Evictor:
 
 
 def counted(added, at_import=(), setup=(), call=()):
-    return count_executed(
-        {"a.py": SOURCE}, {"a.py": added}, {"a.py": at_import}, {"a.py": setup}, {"a.py": call}
-    )
+    return count_executed({"a.py": SOURCE}, {"a.py": added}, {"a.py": at_import}, {"a.py": setup}, {"a.py": call})
 
 
 def test_signatures_decorators_imports_and_docstrings_are_passive():

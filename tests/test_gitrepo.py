@@ -14,11 +14,11 @@ import pytest
 from gitkit import ENV, commit, git, make_repository, snapshot, tree, write
 
 from pytest_perfagents.config import RepoConfig
-from pytest_perfagents.gitcache import lock_of
-from pytest_perfagents.gitcommand import run_git
-from pytest_perfagents.gitrepo import GitFailure, Worktrees, baseline_revision, prune_all
-from pytest_perfagents.leases import Session, sweep
+from pytest_perfagents.gitrepo.cache import lock_of
+from pytest_perfagents.gitrepo.command import run_git
+from pytest_perfagents.gitrepo.worktrees import GitFailure, Worktrees, baseline_revision, prune_all
 from pytest_perfagents.model import Category, Commit, Role
+from pytest_perfagents.processes.leases import Session, sweep
 
 
 class Place:
@@ -133,8 +133,8 @@ def test_hooks_filters_and_settings_of_the_user_change_nothing(place: Place, tmp
     code = (
         "import sys; from pathlib import Path\n"
         "from pytest_perfagents.config import RepoConfig\n"
-        "from pytest_perfagents.gitrepo import Worktrees\n"
-        "from pytest_perfagents.leases import Session\n"
+        "from pytest_perfagents.gitrepo.worktrees import Worktrees\n"
+        "from pytest_perfagents.processes.leases import Session\n"
         "cache = Path(sys.argv[1])\n"
         "with Session(cache) as session, Worktrees(cache, 20, session) as worktrees:\n"
         "    path = worktrees.add(RepoConfig('demo', Path(sys.argv[2])), sys.argv[3])\n"

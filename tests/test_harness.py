@@ -10,6 +10,7 @@ import pytest
 
 from pytest_perfagents.backends.scripted import Dies, Hangs, Raises, ScriptedBackend, ScriptedSide
 from pytest_perfagents.config import Config, ProtocolConfig, RepoConfig
+from pytest_perfagents.gitrepo.patches import read_patch
 from pytest_perfagents.harness import Evaluator, fingerprint
 from pytest_perfagents.model import (
     BASELINE,
@@ -27,7 +28,6 @@ from pytest_perfagents.model import (
     Side,
     Stage,
 )
-from pytest_perfagents.patches import read_patch
 
 COMMIT = Commit("minivllm", "1a2b3c4d" + "0" * 32, "f" * 40)
 PATCH = b"""\
@@ -323,7 +323,9 @@ def test_a_script_that_cannot_be_driven_runs_as_a_program(house):
 
 
 def test_run_test_alone_is_called_and_its_value_is_the_sample(house):
-    house.sides = {side: ScriptedSide(style="run_test", returned=value) for side, value in ((BASELINE, 30.0), (HUMAN, 10.0))}
+    house.sides = {
+        side: ScriptedSide(style="run_test", returned=value) for side, value in ((BASELINE, 30.0), (HUMAN, 10.0))
+    }
     case = house.agent(ScriptedSide(style="run_test", returned=15.0))
     outcome = house.evaluate()[case.id]
     assert outcome.comparison.point == pytest.approx(2.0)

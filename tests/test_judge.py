@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_perfagents.judge import Rule, clock_for, compare, is_decided
+from pytest_perfagents.judgement.judge import Rule, clock_for, compare, is_decided
 from pytest_perfagents.model import BASELINE, Category, Change, Role, Side, SideSamples
 
 PATCHED = Side(Role.PATCHED, "r")

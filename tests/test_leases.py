@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pytest_perfagents.leases import MeasureLease, Session, sweep
+from pytest_perfagents.processes.leases import MeasureLease, Session, sweep
 
 PATIENCE_S = 20.0
 SLEEP = [sys.executable, "-c", "import time; time.sleep(9)"]
@@ -48,7 +48,7 @@ def in_session(cache: Path) -> str:
     return f"""
         import os, subprocess, sys
         from pathlib import Path
-        from pytest_perfagents.leases import Session
+        from pytest_perfagents.processes.leases import Session
         with Session(Path({str(cache)!r})) as session:
             (session.folder / "w" / "tree").mkdir(parents=True)
             (session.tmp / "socket").write_text("")
@@ -145,7 +145,7 @@ def test_one_process_has_its_turn_at_a_time(tmp_path: Path) -> None:
     code = f"""
         import os
         from pathlib import Path
-        from pytest_perfagents.leases import MeasureLease
+        from pytest_perfagents.processes.leases import MeasureLease
         for _ in range(20):
             with MeasureLease(Path({str(tmp_path / "lease")!r})):
                 for word in ("in", "out"):
@@ -199,7 +199,7 @@ def _is_free(lock: object) -> bool:
 def test_a_dead_process_holds_no_lease(tmp_path: Path) -> None:
     code = f"""
         from pathlib import Path
-        from pytest_perfagents.leases import MeasureLease
+        from pytest_perfagents.processes.leases import MeasureLease
         with MeasureLease(Path({str(tmp_path / "lease")!r})):
             print("held", flush=True)
             input()

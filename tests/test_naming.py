@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from cases import case_of
 
-from pytest_perfagents.naming import commit_of, item_name, named_cases, parameter_id
+from pytest_perfagents.session.naming import commit_of, item_name, named_cases, parameter_id
 
 
 def test_an_item_is_named_after_agent_model_run_and_item():

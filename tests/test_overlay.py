@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from gitkit import diff, git, make_repository, snapshot, tree, write
 
-from pytest_perfagents.applying import apply_patch
 from pytest_perfagents.config import RepoConfig
+from pytest_perfagents.gitrepo.applying import apply_patch
+from pytest_perfagents.gitrepo.overlay import copy_overlay
+from pytest_perfagents.gitrepo.patches import read_patch
 from pytest_perfagents.model import BackendError, UsageError
-from pytest_perfagents.overlay import copy_overlay
-from pytest_perfagents.patches import read_patch
 
 WHEEL: dict[str, str | bytes] = {
     "pkg/__init__.py": "installed = True\n",

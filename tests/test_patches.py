@@ -8,12 +8,12 @@ from gitkit import diff, git, make_repository, tree, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_perfagents.applying import apply_patch
 from pytest_perfagents.config import RepoConfig
-from pytest_perfagents.locating import located
+from pytest_perfagents.gitrepo.applying import apply_patch
+from pytest_perfagents.gitrepo.kinds import Kind, kind_of
+from pytest_perfagents.gitrepo.locating import located
+from pytest_perfagents.gitrepo.patches import Patch, PatchFailure, read_patch
 from pytest_perfagents.model import Blame, Category, Stage
-from pytest_perfagents.patches import Patch, PatchFailure, read_patch
-from pytest_perfagents.patchkinds import Kind, kind_of
 
 INVALID, FAILED, BUILD = Category.PATCH_INVALID, Category.PATCH_APPLY_FAILED, Category.NEEDS_BUILD
 REPO = RepoConfig("demo", Path("clone"), packages=("pkg",))

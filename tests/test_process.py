@@ -14,11 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pytest_perfagents import orphans
-from pytest_perfagents.capture import BoundedText
-from pytest_perfagents.childenv import THREAD_COUNTS, child_env, make_private
 from pytest_perfagents.model import Ending
-from pytest_perfagents.process import ChannelClosed, Child, Command, run
+from pytest_perfagents.processes import orphans
+from pytest_perfagents.processes.capture import BoundedText
+from pytest_perfagents.processes.childenv import THREAD_COUNTS, child_env, make_private
+from pytest_perfagents.processes.process import ChannelClosed, Child, Command, run
 
 PATIENCE_S = 20.0
 
@@ -172,7 +172,7 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     code = f"""
         import sys
         from pathlib import Path
-        from pytest_perfagents.process import Command, run
+        from pytest_perfagents.processes.process import Command, run
         inner = (
             "import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid()) + chr(10)); time.sleep(99)"
         )

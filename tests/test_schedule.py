@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_perfagents.schedule import (
+from pytest_perfagents.judgement.schedule import (
     LONGEST_TURN_S,
     PADDING_BYTES,
     batch,

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_perfagents.config import Config, RepoConfig
+from pytest_perfagents.discovery.selection import Selection, alias_of, probe, select
 from pytest_perfagents.model import AgentRun, Commit, UsageError
-from pytest_perfagents.selection import Selection, alias_of, probe, select
 
 
 def config(**aliases: tuple[str, ...]) -> Config:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import wilcoxon
 
-from pytest_perfagents.stats import (
+from pytest_perfagents.judgement.stats import (
     false_discovery_adjusted,
     hodges_lehmann,
     signed_rank_cdf,

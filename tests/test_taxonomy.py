@@ -8,9 +8,9 @@ from pytest_perfagents.diagnosis import Evidence, agent_failure, diagnose
 from pytest_perfagents.diagnosis.advice import RULES as ADVICE
 from pytest_perfagents.diagnosis.agents import TROUBLES
 from pytest_perfagents.diagnosis.kinds import KINDS
+from pytest_perfagents.diagnosis.taxonomy import TABLE, pytest_outcome
 from pytest_perfagents.model import AgentRun, Blame, Category, Commit, Ending, Execution, Role, Stage
 from pytest_perfagents.parsers.script_output import report_from_json
-from pytest_perfagents.taxonomy import TABLE, pytest_outcome
 
 BROKEN_TRANSFORMERS = "Could not import module 'ProcessorMixin'. Are this object's requirements defined correctly?"
 

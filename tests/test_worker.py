@@ -18,9 +18,9 @@ from pytest_perfagents import worker
 from pytest_perfagents.backends import oneshot
 from pytest_perfagents.backends.base import ProgramRun, Reply, WorkerEnded
 from pytest_perfagents.backends.channel import ChannelWorker
-from pytest_perfagents.childenv import child_env, make_private
 from pytest_perfagents.model import Ending
-from pytest_perfagents.process import Command
+from pytest_perfagents.processes.childenv import child_env, make_private
+from pytest_perfagents.processes.process import Command
 
 PATIENCE_S = 30.0
 WORKER = Path(worker.__file__)
@@ -845,7 +845,7 @@ def test_workers_die_with_the_harness(place: Place) -> None:
 import os, sys
 from pathlib import Path
 from pytest_perfagents.backends.channel import ChannelWorker
-from pytest_perfagents.process import Command
+from pytest_perfagents.processes.process import Command
 spec = {{"root": {str(place.root)!r}, "import_root": ".", "packages": [], "parent": os.getpid()}}
 worker = ChannelWorker(Command((sys.executable, {str(WORKER)!r}), Path("."), {{}}, 30), spec)
 worker.request("load", 30, script={str(place.script)!r})

@@ -11,7 +11,7 @@ import click
 
 from pytest_perfagents.config import Config, load_config
 from pytest_perfagents.model import UsageError
-from pytest_perfagents.naming import CONFIG_NAME
+from pytest_perfagents.session.naming import CONFIG_NAME
 
 _config_option = click.option(
     "--config",
@@ -36,7 +36,7 @@ def commands() -> None:
 @_config_option
 def agents(file: Path) -> None:
     """List the agents that --agent takes, with their runs by repository."""
-    from pytest_perfagents.discovery import discover
+    from pytest_perfagents.discovery.finding import discover
 
     runs = discover(load_config(file))
     if not runs:
@@ -61,8 +61,8 @@ def agents(file: Path) -> None:
 )
 def clean(file: Path, everything: bool) -> None:
     """Remove what killed sessions left behind, and say how much disk the cache uses."""
-    from pytest_perfagents.gitrepo import prune_all
-    from pytest_perfagents.leases import sweep
+    from pytest_perfagents.gitrepo.worktrees import prune_all
+    from pytest_perfagents.processes.leases import sweep
 
     config = load_config(file)
     before = _size(config.cache)

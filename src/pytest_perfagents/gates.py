@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
+from pytest_perfagents.diagnosis.taxonomy import pytest_outcome
 from pytest_perfagents.model import Category, Change, Outcome, UsageError
-from pytest_perfagents.taxonomy import pytest_outcome
 
 
 def _called(*categories: Category) -> Callable[[Outcome], bool]:

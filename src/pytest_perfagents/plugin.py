@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_perfagents import hookspecs, options
-from pytest_perfagents.naming import CONFIG_NAME
+from pytest_perfagents.session import hookspecs, options
+from pytest_perfagents.session.naming import CONFIG_NAME
 
 if TYPE_CHECKING:
-    from pytest_perfagents.shell import Shell
+    from pytest_perfagents.shell.hooks import Shell
 
 SHELL = "perfagents-shell"
 RECORDER = "perfagents-recorder"
@@ -53,11 +53,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _activate(config: pytest.Config, file: Path) -> Shell:
     """Register what a session with runs needs; nothing of it is imported in other people's projects."""
-    from pytest_perfagents import fixtures
     from pytest_perfagents.integrations import pytest_benchmark, pytest_timeout, pytest_xdist
-    from pytest_perfagents.items import PerfItem
-    from pytest_perfagents.plan import PLAN, Plan
-    from pytest_perfagents.shell import Shell
+    from pytest_perfagents.session.plan import PLAN, Plan
+    from pytest_perfagents.shell import fixtures
+    from pytest_perfagents.shell.hooks import Shell
+    from pytest_perfagents.shell.items import PerfItem
 
     plan = config.stash[PLAN] = Plan(config, file)
     shell = Shell(plan)
@@ -76,7 +76,7 @@ def _record(config: pytest.Config) -> None:
     if config.pluginmanager.hasplugin(RECORDER):
         return
     from pytest_perfagents.integrations.pytest_benchmark import Rows
-    from pytest_perfagents.recorder import Recorder
+    from pytest_perfagents.shell.recorder import Recorder
 
     config.pluginmanager.register(Recorder(config), RECORDER)
     config.pluginmanager.register(Rows(config), "perfagents-benchmark-rows")

@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from pytest_perfagents.diagnosis.taxonomy import default_blame, default_stage
 from pytest_perfagents.gates import shown_as
 from pytest_perfagents.model import (
     BASELINE,
@@ -30,7 +31,6 @@ from pytest_perfagents.model import (
     SideSamples,
     Stage,
 )
-from pytest_perfagents.taxonomy import default_blame, default_stage
 
 SCHEMA = "perfagents/outcome/1"
 REPORT_SCHEMA = "perfagents/report/1"

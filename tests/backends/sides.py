@@ -12,8 +12,7 @@ from pathlib import Path
 from pytest_perfagents.backends.scripted import Dies, Hangs, Raises, ScriptedBackend, ScriptedSide
 from pytest_perfagents.backends.worktree import WorktreeBackend
 from pytest_perfagents.config import Config, load_config
-from pytest_perfagents.gitrepo import Worktrees, prune_all
-from pytest_perfagents.leases import Session
+from pytest_perfagents.gitrepo.worktrees import Worktrees, prune_all
 from pytest_perfagents.model import (
     BASELINE,
     HUMAN,
@@ -26,6 +25,7 @@ from pytest_perfagents.model import (
     Side,
     Stage,
 )
+from pytest_perfagents.processes.leases import Session
 
 PATCHED = Side(Role.PATCHED, "good.diff")
 SLOW = "def work(n):\n    return sum(list(range(n)))\n"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pytest_perfagents.model import Commit, Execution, Failure, Side
 
 if TYPE_CHECKING:
-    from pytest_perfagents.patches import Patch
+    from pytest_perfagents.gitrepo.patches import Patch
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_perfagents.model import Blame, Category, Ending, Execution, Failure, Role, Stage, UsageError
-from pytest_perfagents.process import Command, run
+from pytest_perfagents.processes.process import Command, run
 
 if TYPE_CHECKING:
     from pytest_perfagents.config import RepoConfig

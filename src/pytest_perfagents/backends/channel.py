@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_perfagents.backends.base import Reply, WorkerEnded
 from pytest_perfagents.model import Execution
-from pytest_perfagents.process import ChannelClosed, Child, Command
+from pytest_perfagents.processes.process import ChannelClosed, Child, Command
 
 EXIT_S = 2.0
 SEND_S = 10.0

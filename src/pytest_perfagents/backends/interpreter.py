@@ -11,7 +11,7 @@ from typing import Any
 from pytest_perfagents import worker
 from pytest_perfagents.config import RepoConfig
 from pytest_perfagents.model import Ending, UsageError
-from pytest_perfagents.process import Command, run
+from pytest_perfagents.processes.process import Command, run
 
 PROBE_S = 60.0
 OLDEST = (3, 8)

@@ -10,7 +10,7 @@ from secrets import token_hex
 from typing import Any
 
 from pytest_perfagents.backends.base import ProgramRun
-from pytest_perfagents.process import Command, run
+from pytest_perfagents.processes.process import Command, run
 
 REPORT_BYTES = 64 * 1024 * 1024
 

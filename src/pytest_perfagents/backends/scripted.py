@@ -17,7 +17,7 @@ from pytest_perfagents.backends.base import ProgramRun, Reply, WorkerEnded, Work
 from pytest_perfagents.model import Commit, Ending, Execution, Failure, Side
 
 if TYPE_CHECKING:
-    from pytest_perfagents.patches import Patch
+    from pytest_perfagents.gitrepo.patches import Patch
 
 LinesByFile = Mapping[str, Sequence[int]]
 

@@ -10,26 +10,26 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_perfagents import failures
-from pytest_perfagents.applying import apply_patch
 from pytest_perfagents.backends import oneshot
 from pytest_perfagents.backends.base import ProgramRun, WorkspaceFailure
 from pytest_perfagents.backends.building import build
 from pytest_perfagents.backends.channel import ChannelWorker
 from pytest_perfagents.backends.interpreter import Interpreter, find_interpreter
-from pytest_perfagents.childenv import FORBIDDEN, child_env, make_private
+from pytest_perfagents.diagnosis import failures
 from pytest_perfagents.diskspace import delete_folder
-from pytest_perfagents.gitrepo import GitFailure, Worktrees, baseline_revision
-from pytest_perfagents.locating import located
+from pytest_perfagents.gitrepo.applying import apply_patch
+from pytest_perfagents.gitrepo.locating import located
+from pytest_perfagents.gitrepo.overlay import copy_overlay
+from pytest_perfagents.gitrepo.patches import Patch, PatchFailure, read_patch
+from pytest_perfagents.gitrepo.worktrees import GitFailure, Worktrees, baseline_revision
 from pytest_perfagents.model import Blame, Category, Commit, Failure, Role, Side, Stage, UsageError
-from pytest_perfagents.overlay import copy_overlay
 from pytest_perfagents.parsers.prediction import load_patch
-from pytest_perfagents.patches import Patch, PatchFailure, read_patch
-from pytest_perfagents.process import Command
+from pytest_perfagents.processes.childenv import FORBIDDEN, child_env, make_private
+from pytest_perfagents.processes.process import Command
 
 if TYPE_CHECKING:
     from pytest_perfagents.config import Config, ProtocolConfig, RepoConfig
-    from pytest_perfagents.leases import Session
+    from pytest_perfagents.processes.leases import Session
 
 START_S = 60.0
 RUN_SEED = 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from pytest_perfagents.diagnosis.patterns import either
+from pytest_perfagents.diagnosis.taxonomy import default_blame
 from pytest_perfagents.model import AgentRun, Category, Failure, Stage
-from pytest_perfagents.taxonomy import default_blame
 
 _READ_CHARACTERS = 200_000
 _TIMEOUT_CODE = 124

@@ -12,11 +12,11 @@ from pytest_perfagents.diagnosis.kinds import HARDWARE, hint_of_kind, kind_of
 from pytest_perfagents.diagnosis.patterns import one_line
 from pytest_perfagents.diagnosis.reports import category_of_import, path_not_hit, reported, tells_all
 from pytest_perfagents.diagnosis.signals import ending_signal, killed, signal_name
+from pytest_perfagents.diagnosis.taxonomy import default_blame, default_stage
 from pytest_perfagents.diagnosis.tracebacks import chain_in_text, chain_of_error
 from pytest_perfagents.diagnosis.types import Evidence, Facts, Finding, Place, Raised
 from pytest_perfagents.model import Blame, Category, Ending, Failure, Role, Stage
 from pytest_perfagents.parsers.script_output import parse_output
-from pytest_perfagents.taxonomy import default_blame, default_stage
 
 _TAIL_CHARACTERS = 2_000
 _LINE_CHARACTERS = 500

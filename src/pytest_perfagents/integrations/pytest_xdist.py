@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pytest_perfagents.naming import commit_of
-from pytest_perfagents.plan import PLAN, Plan
+from pytest_perfagents.session.naming import commit_of
+from pytest_perfagents.session.plan import PLAN, Plan
 
 _REPLACED = ("load", "loadscope", "loadgroup", "worksteal")
 """Values of ``--dist`` that could tear the runs of a commit apart; ``loadfile`` keeps them together."""

@@ -1,0 +1,1 @@
+"""Output text and files of others, read: perf scripts, predictions."""

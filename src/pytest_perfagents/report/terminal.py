@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pytest_perfagents.causes import group_causes, recoverable
+from pytest_perfagents.diagnosis.causes import group_causes, recoverable
 from pytest_perfagents.model import Category, Change, Outcome
 from pytest_perfagents.records import outcome_from_json
 
@@ -227,7 +227,7 @@ def _discoveries(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
     changed = [comparison.change in (Change.FASTER, Change.SLOWER) for comparison in compared]
     if len(compared) < 2 or not any(changed):
         return
-    from pytest_perfagents.stats import false_discovery_adjusted
+    from pytest_perfagents.judgement.stats import false_discovery_adjusted
 
     adjusted = false_discovery_adjusted([comparison.p_value for comparison in compared])
     hold = sum(is_change and p <= FALSE_DISCOVERIES for is_change, p in zip(changed, adjusted, strict=True))

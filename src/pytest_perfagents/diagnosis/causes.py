@@ -1,0 +1,96 @@
+"""Failures grouped by cause: "24 runs need transformers", and what mending it would recover."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pytest_perfagents.diagnosis.taxonomy import TABLE
+from pytest_perfagents.model import Blame, Category, Failure, Outcome
+
+_RECOVERABLE = frozenset({Blame.ENVIRONMENT, Blame.SCRIPT})
+
+# Causes are told as verbs of many ("need transformers"); these change where it is one run.
+_SINGULAR = {
+    "need": "needs",
+    "name": "names",
+    "call": "calls",
+    "load": "loads",
+    "ask": "asks",
+    "do": "does",
+    "have": "has",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Runs that failed for one reason. ``runs`` are case ids as given; ``commits`` are theirs, each once."""
+
+    key: str
+    category: Category
+    text: str
+    hint: str | None
+    blame: Blame | None
+    runs: tuple[str, ...]
+    commits: tuple[str, ...]
+
+    @property
+    def recoverable(self) -> int:
+        """How many runs mending the script or the environment could bring back, without the agent."""
+        return len(self.runs) if self.blame in _RECOVERABLE else 0
+
+
+def group_causes(outcomes: Iterable[Outcome]) -> list[Cause]:
+    """One ``Cause`` per reason, most runs first; ties by category and key, so that the order stands."""
+    groups: dict[tuple[str, Category, Blame | None], list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.failure is not None:
+            failure = outcome.failure
+            groups.setdefault((cause_key(failure), failure.category, failure.blame), []).append(outcome)
+    causes = [_cause(key, members) for (key, _, _), members in groups.items()]
+    return sorted(causes, key=lambda cause: (-len(cause.runs), cause.category.value, cause.key))
+
+
+def recoverable(causes: Iterable[Cause]) -> int:
+    """How many runs mending scripts and environments could bring back."""
+    return sum(cause.recoverable for cause in causes)
+
+
+def cause_key(failure: Failure) -> str:
+    """What failures of one cause share: the cause, or the reason without its numbers, hashes and paths."""
+    told = failure.evidence.get("cause")
+    return told if isinstance(told, str) and told else _without_particulars(failure.reason)
+
+
+def _cause(key: str, members: list[Outcome]) -> Cause:
+    failures = [member.failure for member in members if member.failure is not None]
+    first = failures[0]
+    runs = tuple(member.case.id for member in members)
+    hints = list(dict.fromkeys(failure.hint for failure in failures if failure.hint))
+    hint = hints[0] if hints else None
+    if len(hints) > 1:
+        hint = f"{hint} (and {len(hints) - 1} more like it)"
+    return Cause(
+        key=key,
+        category=first.category,
+        text=_text(first, len(runs)),
+        hint=hint,
+        blame=first.blame,
+        runs=runs,
+        commits=tuple(dict.fromkeys(member.case.run.commit.name for member in members)),
+    )
+
+
+def _text(failure: Failure, count: int) -> str:
+    told = failure.evidence.get("cause")
+    verb, _, rest = (told if isinstance(told, str) and told else TABLE[failure.category].runs).partition(" ")
+    if count == 1:
+        verb = _SINGULAR.get(verb, verb)
+    return f"{count} run{'' if count == 1 else 's'} {verb} {rest}".rstrip()
+
+
+def _without_particulars(reason: str) -> str:
+    reason = re.sub(r"(?:/[\w.@+-]+)+/?", "<path>", reason)
+    reason = re.sub(r"\b(?=[0-9a-f]*\d)[0-9a-f]{7,40}\b", "<commit>", reason)
+    return re.sub(r"\d+(?:\.\d+)?", "<n>", reason)

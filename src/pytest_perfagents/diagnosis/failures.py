@@ -1,0 +1,120 @@
+"""Failures that the harness itself finds, as against those that ``diagnosis`` reads from an exception. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_perfagents.diagnosis import taxonomy
+from pytest_perfagents.model import AgentRun, Category, Commit, Failure, Role
+
+
+def failure(
+    category: Category,
+    reason: str,
+    *,
+    side: Role | None = None,
+    hint: str | None = None,
+    evidence: Mapping[str, Any] | None = None,
+) -> Failure:
+    """A failure of this category with the stage and the blame that the table gives it."""
+    return Failure(
+        category,
+        taxonomy.default_stage(category),
+        " ".join(reason.split()),
+        side,
+        taxonomy.default_blame(category),
+        hint,
+        evidence or {},
+    )
+
+
+def unknown_repository(run: AgentRun, config_file: str) -> Failure:
+    """No ``[repos.…]`` means the repository that the run names."""
+    name = run.commit.repo or "the run's repository"
+    return failure(
+        Category.GIT_WORKTREE_FAILED,
+        f"{name} is not configured",
+        hint=f"add [repos.{run.commit.repo}] with its path to {config_file}, or this name to the 'match' of another",
+    )
+
+
+def no_script(commit: Commit, folders: Sequence[Path]) -> Failure:
+    """No perf script measures this commit."""
+    places = " or ".join(folder.name for folder in folders) or "a scripts folder"
+    return failure(
+        Category.NO_TEST_SCRIPT,
+        f"there is no perf script for commit {commit.short}",
+        hint=f"write {commit.short}_test_case_generator.py in {places}",
+    )
+
+
+def unreadable_patch(patch: Path, error: OSError) -> Failure:
+    """The patch was there at discovery and cannot be read now."""
+    reason = f"the patch cannot be read: {error.strerror or error}"
+    return failure(Category.AGENT_NO_PATCH, reason, side=Role.PATCHED, hint=f"look at {patch}")
+
+
+def not_drivable(script: str, style: str) -> Failure:
+    """``--perf-mode driven`` on a script that offers nothing to drive."""
+    return failure(
+        Category.BASELINE_NO_OUTPUT,
+        f"{script} has no setup() and experiment() to drive (it is of style {style})",
+        side=Role.BASELINE,
+        hint="measure it with --perf-mode script, or give it setup() and experiment(data)",
+    )
+
+
+def wrong_target(problem: str, cause: Mapping[str, Any] | None, side: Role, hint: str | None) -> Failure:
+    """The measured code is not the workspace's."""
+    return failure(
+        Category.WRONG_TARGET,
+        problem,
+        side=side,
+        hint=hint or "look at import_root and packages of the repository, and at how the script imports its target",
+        evidence={"hidden_error": dict(cause)} if cause else {},
+    )
+
+
+def unequal(message: str, side: Role) -> Failure:
+    """The result is not the baseline's."""
+    said = message.strip().splitlines()[0] if message.strip() else "the results differ"
+    return failure(
+        Category.EQUIVALENCE_FAILED,
+        f"the result changed: {said}",
+        side=side,
+        hint="compare the results of the script's check_equivalence on both sides",
+        evidence={"message": message},
+    )
+
+
+def path_not_hit(lines: int) -> Failure:
+    """The script never reaches what the patch changed."""
+    return failure(
+        Category.OPT_PATH_NOT_HIT,
+        f"none of the {lines} changed lines that hold code ran",
+        side=Role.PATCHED,
+        hint="the script does not reach the patched code: extend its experiment(), or leave this run out",
+        evidence={"patched_lines": lines},
+    )
+
+
+def tampered(what: str) -> Failure:
+    """The times cannot be believed."""
+    return failure(
+        Category.TIMER_TAMPERED,
+        f"inside and outside clocks disagree: {what}",
+        side=Role.PATCHED,
+        hint="look in the patch for threads, processes or clock functions",
+    )
+
+
+def no_start(timeout_s: float) -> Failure:
+    """Not one start of all sides came to its end in time."""
+    return failure(
+        Category.BASELINE_TIMEOUT,
+        "the time was over before every side had run once",
+        side=Role.BASELINE,
+        hint=f"give it more than {timeout_s:.0f} s (--perf-timeout), or make the script's workload smaller",
+    )

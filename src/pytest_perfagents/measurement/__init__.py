@@ -1,0 +1,1 @@
+"""The arena of one commit: who may be measured, how it is done, what becomes of each run."""

@@ -1,0 +1,226 @@
+"""One arena from workspaces to outcomes: admit the sides, measure those that may be, judge, and write it up."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import partial
+from statistics import median
+from typing import Any
+
+from pytest_perfagents.backends.base import Backend
+from pytest_perfagents.config import Config
+from pytest_perfagents.diagnosis import failures
+from pytest_perfagents.judgement import integrity, judge, schedule
+from pytest_perfagents.measurement import measuring, probing, programs
+from pytest_perfagents.measurement.admission import Admitted, Gate, Rejected
+from pytest_perfagents.measurement.measuring import Arena, Lease, Pace, Patience, Progress, Track, Unequal
+from pytest_perfagents.model import (
+    BASELINE,
+    HUMAN,
+    Case,
+    Comparison,
+    Failure,
+    Integrity,
+    Outcome,
+    Role,
+    Side,
+    SideSamples,
+)
+
+LONG_SETUP = 5.0
+"""Data are made anew each turn where that costs less than so many turns."""
+HEAVY_S = 1.0
+"""A start-up or a call longer than this gets the larger budget."""
+
+
+@dataclass(slots=True)
+class Trial:
+    """The cases of one commit that are measured together. ``run`` gives an outcome for each."""
+
+    config: Config
+    backend: Backend
+    cases: Sequence[Case]
+    patience: Patience
+    lease: Lease
+    progress: Progress
+    admitted: dict[Side, Admitted] = field(default_factory=dict)
+    rejected: dict[Side, Rejected] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def run(self) -> list[Outcome]:
+        """Admit the baseline, then the others; measure whoever is sound. Workspaces are gone afterwards."""
+        script, name = self.cases[0].script, self.cases[0].run.commit.name
+        assert script is not None
+        arena = Arena({}, script, self.config.protocol, self.patience, self.lease)
+        environment: Mapping[str, Any] = {}
+        with ExitStack() as workspaces:
+            gate = Gate(self.config, self.backend, self.cases[0], script, self.patience, workspaces)
+            for side, case in self._sides():
+                if side != BASELINE and BASELINE not in self.admitted:
+                    break
+                self.progress(f"{name}: looking at {side.role}")
+                try:
+                    self.admitted[side] = gate.admit(side, self.admitted.get(BASELINE), case)
+                except Rejected as rejection:
+                    self.rejected[side] = rejection
+            arena.workspaces = {side: entry.workspace for side, entry in self.admitted.items()}
+            if BASELINE in self.admitted:
+                environment = self._environment()
+            if any(side.role is Role.PATCHED for side in self.admitted):
+                self._measure(arena, gate, name)
+        return [replace(self._outcome(arena, case), environment=environment) for case in self.cases]
+
+    def _sides(self) -> list[tuple[Side, Case | None]]:
+        human = [(HUMAN, None)] if Role.HUMAN in self.config.protocol.sides else []
+        return [(BASELINE, None), *human, *((_side(case), case) for case in self.cases)]
+
+    def _measure(self, arena: Arena, gate: Gate, name: str) -> None:
+        probes = {side: entry.probe for side, entry in self.admitted.items()}
+        budget_s = self._budget_s(probes)
+        style = probes[BASELINE].style
+        self.notes |= {"style": style, "budget_s": round(budget_s, 1)}
+        if style in probing.DRIVEN_STYLES:
+            pace = _pace(self.config, probes, budget_s)
+            self.notes |= {"iterations": pace.iterations, "turns": pace.turns, "warmups": pace.warmups}
+            self.notes |= {"fresh_setup": pace.fresh_setup}
+            start: measuring.Start = partial(measuring.driven_start, arena, pace)
+        else:
+            start = partial(programs.program_start, arena, style)
+        arena.check_results = probes[BASELINE].equal is True
+        spent_s = measuring.measure(
+            arena,
+            budget_s,
+            start,
+            partial(self._is_settled, arena),
+            lambda line: self.progress(f"{name}: {line}"),
+        )
+        starts = len(arena.tracks[BASELINE].wall_s)
+        self.notes |= {"measured_s": round(spent_s, 2), "start_s": round(spent_s / max(starts, 1), 3)}
+        for side, trouble in arena.lost.items():
+            record = self.admitted[side].record
+            if isinstance(trouble, Unequal):
+                failure = failures.unequal(str(trouble), side.role)
+                self.rejected[side] = Rejected(failure, replace(record, equivalence="different"))
+            else:
+                self.rejected[side] = Rejected(gate.diagnose(trouble, side.role), record)
+
+    def _budget_s(self, probes: Mapping[Side, probing.Probe]) -> float:
+        protocol, baseline = self.config.protocol, probes[BASELINE]
+        is_heavy = max(baseline.startup_s, baseline.call_s) > HEAVY_S
+        return (protocol.heavy_measure_s if is_heavy else protocol.measure_s) * max(1.0, len(probes) / 2)
+
+    # Judgement
+
+    def _is_settled(self, arena: Arena, side: Side) -> bool:
+        comparison = self._compare(arena, side)
+        return comparison is not None and judge.is_decided(comparison)
+
+    def _compare(self, arena: Arena, side: Side) -> Comparison | None:
+        track = arena.tracks.get(side, Track())
+        starts = min(len(track.wall_s), len(arena.tracks.get(BASELINE, Track()).wall_s))
+        if side in self.rejected or side in arena.lost or not starts:
+            return None
+        baseline, candidate = self._samples(arena, BASELINE, starts), self._samples(arena, side, starts)
+        if self.notes["style"] not in probing.DRIVEN_STYLES:
+            clock = "script"
+        elif track.uses_gpu:
+            clock = "cuda"
+        else:
+            clock = judge.clock_for([baseline, candidate])
+        protocol = self.config.protocol
+        rule = judge.Rule(protocol.threshold, protocol.confidence, protocol.looks)
+        return judge.compare(baseline, candidate, clock=clock, rule=rule)
+
+    def _samples(self, arena: Arena, side: Side, starts: int) -> SideSamples:
+        return arena.tracks[side].samples(side, int(self.notes.get("iterations", 1)), starts)
+
+    # Outcomes
+
+    def _outcome(self, arena: Arena, case: Case) -> Outcome:
+        side = _side(case)
+        comparison = self._compare(arena, side)
+        if comparison is None:
+            record = self.rejected[side].record if side in self.rejected else Integrity()
+            record = replace(record, flags=self._flags(side))
+            return Outcome(case, None, self._why(side), integrity=record, protocol=self.notes)
+        record = self._proof(arena, side, comparison)
+        tampering = integrity.tampering(_clocks(arena.tracks[BASELINE]), _clocks(arena.tracks[side]))
+        if tampering is not None:
+            return Outcome(case, None, failures.tampered(tampering), integrity=record, protocol=self.notes)
+        human = self._compare(arena, HUMAN)
+        sides = {
+            "baseline": self._samples(arena, BASELINE, comparison.starts),
+            "patched": self._samples(arena, side, comparison.starts),
+        }
+        if human is not None:
+            sides["human"] = self._samples(arena, HUMAN, human.starts)
+        return Outcome(case, comparison, None, human, sides, record, protocol=self._protocol(comparison))
+
+    def _protocol(self, comparison: Comparison) -> Mapping[str, Any]:
+        if comparison.needed_starts is None:
+            return self.notes
+        return self.notes | {"needed_budget_s": round(comparison.needed_starts * self.notes["start_s"])}
+
+    def _why(self, side: Side) -> Failure:
+        """The baseline's failure is everybody's; else the side's own; else time was over before a single start."""
+        for one in (BASELINE, side):
+            if one in self.rejected:
+                return self.rejected[one].failure
+        return failures.no_start(self.config.timeout_s)
+
+    def _flags(self, side: Side) -> tuple[str, ...]:
+        flags = [flag for one in (BASELINE, side) if one in self.admitted for flag in self.admitted[one].flags]
+        if HUMAN in self.rejected:
+            flags.append(f"the human's side was not measured: {self.rejected[HUMAN].failure.category}")
+        return tuple(flags)
+
+    def _proof(self, arena: Arena, side: Side, comparison: Comparison) -> Integrity:
+        mine, base = arena.tracks[side], arena.tracks[BASELINE]
+        first = None
+        if mine.first_call_s and base.first_call_s and median(mine.first_call_s) > 0:
+            first = median(base.first_call_s) / median(mine.first_call_s)
+        noticed = (
+            integrity.first_call_flag(first, comparison.point),
+            integrity.shift_flag("import", base.import_s, mine.import_s),
+            integrity.shift_flag("setup", base.setup_s, mine.setup_s),
+        )
+        return replace(
+            self.admitted[side].record,
+            clock_ratio=_clocks(mine).ratio,
+            first_call_speedup=first,
+            flags=(*self._flags(side), *(flag for flag in noticed if flag)),
+        )
+
+    def _environment(self) -> Mapping[str, Any]:
+        described = self.admitted[BASELINE].workspace.describe()
+        return {"machine": platform.machine(), "system": platform.platform(), **described}
+
+
+def _pace(config: Config, probes: Mapping[Side, probing.Probe], budget_s: float) -> Pace:
+    """How much one start does; less of everything where a single call is dear."""
+    protocol, baseline = config.protocol, probes[BASELINE]
+    slowest_s = max(probe.call_s for probe in probes.values())
+    iterations = schedule.batch(baseline.call_s, slowest_s, protocol.turn_s)
+    setup_s = max(probe.setup_s for probe in probes.values())
+    fresh = setup_s <= LONG_SETUP * max(protocol.turn_s, iterations * baseline.call_s)
+    round_s = sum(iterations * probe.call_s + fresh * probe.setup_s for probe in probes.values())
+    affordable = int(budget_s / protocol.looks[0] / max(round_s, 1e-9))
+    if affordable < protocol.turns:
+        return Pace(iterations, max(1, affordable), fresh, min(protocol.warmups, max(0, affordable - 1)))
+    return Pace(
+        iterations,
+        schedule.turns_per_start(baseline.startup_s, round_s, protocol.turns),
+        fresh,
+        protocol.warmups,
+    )
+
+
+def _side(case: Case) -> Side:
+    return Side(Role.PATCHED, case.id)
+
+
+def _clocks(track: Track) -> integrity.Clocks:
+    return integrity.Clocks(track.gaps_s, track.hidden_cpu_s, track.inside_s, track.outside_s)

@@ -1,0 +1,1 @@
+"""One pytest session: its options, its settings, what it plans to evaluate."""
