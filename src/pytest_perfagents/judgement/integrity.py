@@ -58,10 +58,14 @@ def first_call_flag(first_call_speedup: float | None, speedup: float) -> str | N
 
 
 def shift_flag(what: str, baseline_s: Sequence[float], candidate_s: Sequence[float]) -> str | None:
-    """Says where import or set-up became dearer: work may have moved there."""
-    if not baseline_s or not candidate_s:
+    """Says where import or set-up became dearer: work may have moved there. Values are by start, in order.
+
+    Only starts that both took part in count: a side that is settled leaves the others with more of the machine.
+    """
+    shared = min(len(baseline_s), len(candidate_s))
+    if not shared:
         return None
-    before, after = median(baseline_s), median(candidate_s)
+    before, after = median(baseline_s[:shared]), median(candidate_s[:shared])
     if after > 1.5 * before and after - before > 0.02:
         return f"{what} takes {after * 1e3:.0f} ms instead of {before * 1e3:.0f} ms"
     return None

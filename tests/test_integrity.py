@@ -1,0 +1,65 @@
+"""What the clocks and the costs beside the clock say about a side."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_perfagents.judgement.integrity import Clocks, first_call_flag, shift_flag, tampering
+
+
+def clocks(gap_s=0.0002, hidden_s=0.0002, turn_s=0.02, turns=60):
+    inside_s = turn_s * turns
+    return Clocks([gap_s] * turns, [hidden_s] * 10, inside_s, inside_s + gap_s * turns)
+
+
+HONEST = clocks()
+
+
+def test_honest_clocks_agree():
+    assert tampering(HONEST, clocks(gap_s=0.0004)) is None
+    assert HONEST.ratio == pytest.approx(0.02 / 0.0202)
+
+
+def test_a_fast_side_is_not_accused_of_the_pipe():
+    assert tampering(HONEST, clocks(gap_s=0.0002, turn_s=0.00001)) is None
+
+
+def test_a_noisy_machine_delays_both_sides_and_accuses_nobody():
+    assert tampering(clocks(gap_s=0.01), clocks(gap_s=0.012)) is None
+
+
+@pytest.mark.parametrize(
+    ("candidate", "says"),
+    [
+        (clocks(gap_s=0.03), "longer outside"),
+        (clocks(gap_s=-0.02), "more than passed outside"),
+        (clocks(hidden_s=0.03), "outside the timed call"),
+    ],
+)
+def test_time_that_is_not_accounted_for_is_tampering(candidate, says):
+    assert says in tampering(HONEST, candidate)
+
+
+def test_without_turns_nothing_is_said():
+    empty = Clocks([], [], 0.0, 0.0)
+    assert tampering(HONEST, empty) is None
+    assert empty.ratio is None
+
+
+def test_a_gain_that_the_first_call_has_too_is_not_flagged():
+    assert first_call_flag(1.45, 1.5) is None
+    assert first_call_flag(None, 1.5) is None
+    assert first_call_flag(1.0, 1.01) is None
+    assert "repetition" in first_call_flag(1.0, 1.5)
+
+
+def test_costs_that_moved_to_import_or_setup_are_flagged():
+    assert shift_flag("import", [0.1] * 10, [0.1] * 10) is None
+    assert shift_flag("setup", [0.001] * 10, [0.004] * 10) is None  # three milliseconds are not worth a word
+    assert shift_flag("setup", [0.0] * 10, [0.09] * 10) == "setup takes 90 ms instead of 0 ms"
+    assert shift_flag("import", [], [0.1]) is None
+
+
+def test_only_starts_that_both_took_part_in_are_compared():
+    crowded, alone = [0.4] * 10, [0.2] * 11
+    assert shift_flag("import", crowded + alone, crowded) is None
