@@ -27,8 +27,17 @@ def test_without_a_configuration_the_plugin_is_inert(pytester):
     result.assert_outcomes(passed=1)
     result.stdout.no_fnmatch_line("*perf agents*")
     ours = next(line for line in result.stdout.lines if line.startswith("OURS"))
-    for module in ("shell", "items", "recorder", "evaluating", "store", "discovery", "plan", "fixtures"):
-        assert f"pytest_perfagents.{module}'" not in ours
+    for room in (
+        "shell",
+        "store",
+        "discovery",
+        "measurement",
+        "harness",
+        "gitrepo",
+        "session.settings",
+        "session.plan",
+    ):
+        assert f"'pytest_perfagents.{room}" not in ours
     result.stdout.fnmatch_lines(["HEAVY []"])
     assert sorted(path.name for path in pytester.path.glob("*results*")) == []
 
@@ -47,6 +56,17 @@ def test_collection_imports_nothing_heavy_and_starts_no_process(project):
     assert ids_of(result) == ["perfagents.toml::minivllm-1a2b3c4d::trae-gpt-5[2026-01-01_00-00-00-minivllm_core-0000]"]
     result.stdout.fnmatch_lines(["HEAVY []", "STARTED []"])
     assert not (project.folder / "results").exists()
+
+
+def test_folders_that_are_no_runs_are_named_after_collection(project):
+    project.add_run("SUCCESS_NEUTRAL")
+    begun = (
+        project.folder / "state" / "runs" / "minivllm" / "trae" / "gpt-5" / "2026-01-01_00-00-00" / "minivllm_core-0009"
+    )
+    begun.mkdir(parents=True)
+    (begun / "prompt.json").write_text("{}")
+    result = project.run("--collect-only", "--agent", "trae_gpt5")
+    result.stdout.fnmatch_lines(["collected 1 item", "perfagents: *minivllm_core-0009: begun, but it holds no*"])
 
 
 def test_a_selection_collects_the_configuration_and_nothing_else(project):

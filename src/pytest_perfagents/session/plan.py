@@ -17,6 +17,8 @@ class Plan:
     def __init__(self, config: pytest.Config, file: Path) -> None:
         self.config = config
         self.file = file
+        self.notes: list[str] = []
+        """Folders among the runs that were not looked into, and why; filled with `cases`."""
 
     @cached_property
     def settings(self) -> Settings:
@@ -28,7 +30,7 @@ class Plan:
         """The selected cases, by id; raises UsageError where a name means no run."""
         from pytest_perfagents.discovery.finding import cases
 
-        return cases(self.settings.config, self.settings.selection)
+        return cases(self.settings.config, self.settings.selection, self.notes)
 
     def is_file(self, path: Path) -> bool:
         """Whether ``path`` is the configuration."""

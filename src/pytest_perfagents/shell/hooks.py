@@ -16,6 +16,9 @@ from pytest_perfagents.shell.items import PerfFile, PerfItem
 from pytest_perfagents.shell.verdicts import shape_report, status_of
 
 
+SHOWN_NOTES = 3
+
+
 class Shell:
     """pytest's side of a `Plan`: collection, reports, and the end of what was made."""
 
@@ -65,6 +68,12 @@ class Shell:
         except UsageError:  # the file's own collector says so
             return frozenset()
         return frozenset((config.cache, config.results, *config.runs))
+
+    def pytest_report_collectionfinish(self) -> list[str]:
+        """What among the runs was not looked into."""
+        notes = self.plan.notes
+        more = [f"perfagents: and {len(notes) - SHOWN_NOTES} more"] if len(notes) > SHOWN_NOTES else []
+        return [f"perfagents: {note}" for note in notes[:SHOWN_NOTES]] + more
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Hand-written tests run once for each selected run."""
