@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_perfagents.judgement.integrity import Clocks, first_call_flag, shift_flag, tampering
+from pytest_perfagents.judgement.integrity import (
+    Calls,
+    Clocks,
+    first_call_flag,
+    first_call_speedup,
+    shift_flag,
+    tampering,
+)
 
 
 def clocks(gap_s=0.0002, hidden_s=0.0002, turn_s=0.02, turns=60):
@@ -46,11 +53,27 @@ def test_without_turns_nothing_is_said():
     assert empty.ratio is None
 
 
+def calls(first_s, later_s):
+    return Calls([first_s] * 10, [later_s] * 10)
+
+
 def test_a_gain_that_the_first_call_has_too_is_not_flagged():
-    assert first_call_flag(1.45, 1.5) is None
-    assert first_call_flag(None, 1.5) is None
-    assert first_call_flag(1.0, 1.01) is None
-    assert "repetition" in first_call_flag(1.0, 1.5)
+    assert first_call_flag(calls(0.010, 0.010), calls(0.007, 0.007)) is None
+    assert first_call_speedup(calls(0.010, 0.010), calls(0.005, 0.005)) == pytest.approx(2)
+
+
+def test_what_is_loaded_once_on_either_side_does_not_hide_the_gain():
+    assert first_call_flag(calls(0.110, 0.010), calls(0.102, 0.002)) is None
+
+
+def test_a_gain_that_only_later_calls_have_is_flagged():
+    assert "later calls save 8 ms and the first one 0 ms" in first_call_flag(calls(0.010, 0.010), calls(0.010, 0.002))
+
+
+def test_without_a_gain_or_without_first_calls_nothing_is_said():
+    assert first_call_flag(calls(0.010, 0.010), calls(0.012, 0.0099)) is None
+    assert first_call_flag(calls(0.010, 0.010), Calls([], [])) is None
+    assert first_call_speedup(calls(0.010, 0.010), Calls([], [])) is None
 
 
 def test_costs_that_moved_to_import_or_setup_are_flagged():

@@ -146,7 +146,7 @@ class Trial:
             record = self.rejected[side].record if side in self.rejected else Integrity()
             record = replace(record, flags=self._flags(side))
             return Outcome(case, None, self._why(side), integrity=record, protocol=self.notes)
-        record = self._proof(arena, side, comparison)
+        record = self._proof(arena, side)
         tampering = integrity.tampering(_clocks(arena.tracks[BASELINE]), _clocks(arena.tracks[side]))
         if tampering is not None:
             return Outcome(case, None, failures.tampered(tampering), integrity=record, protocol=self.notes)
@@ -177,20 +177,17 @@ class Trial:
             flags.append(f"the human's side was not measured: {self.rejected[HUMAN].failure.category}")
         return tuple(flags)
 
-    def _proof(self, arena: Arena, side: Side, comparison: Comparison) -> Integrity:
+    def _proof(self, arena: Arena, side: Side) -> Integrity:
         mine, base = arena.tracks[side], arena.tracks[BASELINE]
-        first = None
-        if mine.first_call_s and base.first_call_s and median(mine.first_call_s) > 0:
-            first = median(base.first_call_s) / median(mine.first_call_s)
         noticed = (
-            integrity.first_call_flag(first, comparison.point),
+            integrity.first_call_flag(_calls(base), _calls(mine)),
             integrity.shift_flag("import", base.import_s, mine.import_s),
             integrity.shift_flag("setup", base.setup_s, mine.setup_s),
         )
         return replace(
             self.admitted[side].record,
             clock_ratio=_clocks(mine).ratio,
-            first_call_speedup=first,
+            first_call_speedup=integrity.first_call_speedup(_calls(base), _calls(mine)),
             flags=(*self._flags(side), *(flag for flag in noticed if flag)),
         )
 
@@ -224,3 +221,7 @@ def _side(case: Case) -> Side:
 
 def _clocks(track: Track) -> integrity.Clocks:
     return integrity.Clocks(track.gaps_s, track.hidden_cpu_s, track.inside_s, track.outside_s)
+
+
+def _calls(track: Track) -> integrity.Calls:
+    return integrity.Calls(track.first_call_s, [median(turns) for turns in track.cpu_s])

@@ -15,7 +15,6 @@ from pytest_perfagents.shell.fixtures import parametrize
 from pytest_perfagents.shell.items import PerfFile, PerfItem
 from pytest_perfagents.shell.verdicts import shape_report, status_of
 
-
 SHOWN_NOTES = 3
 
 
