@@ -126,12 +126,12 @@ def _parse(file: Path, shown: str) -> dict[str, Any]:
 def _config(file: Path, top: Table) -> Config:
     base = file.parent.resolve()
     main = top.table("perfagents", needed=True)
-    place, folders = partial(_place, base), many(partial(_folder, base), '["state/runs"]')
+    place, folders = partial(_place, base), partial(many, partial(_folder, base))
     config = Config(
         file=file,
         repos=_repos(top.table("repos"), base),
-        runs=main.need("runs", folders, (), '["state/runs"]'),
-        scripts=main.need("scripts", folders, (), '["test_scripts"]'),
+        runs=main.need("runs", folders('["state/runs"]'), (), '["state/runs"]'),
+        scripts=main.need("scripts", folders('["test_scripts"]'), (), '["test_scripts"]'),
         results=main.take("results", place, base / "results"),
         cache=main.take("cache", place, base / ".perfagents"),
         timeout_s=main.take("timeout_s", number(0, open_low=True), 600.0),
@@ -193,12 +193,19 @@ def _repo(name: str, table: Table, base: Path) -> RepoConfig:
         match=table.take("match", words, (name,)),
         env=_env(table.table("env")),
         pass_env=table.take("pass_env", many(text, '["CUDA_HOME"]'), ()),
-        build=table.take("build", many(_command, '[["pip", "install", "-e", "."]]'), ()),
+        build=table.take("build", many(_command, '[["python", "setup.py", "build_ext", "--inplace"]]'), ()),
         overlay=table.take("overlay", partial(_folder, base), None),
-        fetch=table.take("fetch", text, None),
+        fetch=table.take("fetch", partial(_source, base), None),
     )
     table.close()
     return repo
+
+
+def _source(base: Path, value: Any) -> str:
+    """Where git may fetch from: a URL or the name of a remote as it is, a path relative to the file."""
+    source = text(value)
+    is_path = "/" in source and ":" not in source
+    return str(_place(base, source)) if is_path else source
 
 
 def _env(table: Table) -> dict[str, str]:
@@ -253,7 +260,7 @@ def _setting(value: Any) -> str:
 
 def _command(value: Any) -> tuple[str, ...]:
     """A command as a list of words, or as one string that a shell would split the same way."""
-    return many(text, '["pip", "install", "-e", "."]', least=1)(shlex.split(value) if isinstance(value, str) else value)
+    return many(text, '["make", "all"]', least=1)(shlex.split(value) if isinstance(value, str) else value)
 
 
 def _sides(value: Any) -> tuple[Role, ...]:

@@ -281,9 +281,10 @@ class SideSamples:
 class Comparison:
     """One side against the baseline. ``point``, ``low``, ``high`` are speedups: 1.2 is a fifth more per second.
 
-    ``confidence`` is that of ``low``..``high``; ``p_value`` is two-sided against "no change"; ``clock`` is
-    ``cpu`` or ``wall``; ``change`` says whether it changed at all, ``category`` what that is called;
-    ``needed_starts`` estimates the starts that would decide an inconclusive comparison.
+    ``confidence`` is that of ``low``..``high``, which are 0 and infinity where there were too few starts for it;
+    ``p_value`` is two-sided against "no change"; ``clock`` is ``cpu``, ``wall``, ``cuda`` or ``script``; ``change``
+    says whether it changed at all, ``category`` what that is called; ``needed_starts`` estimates the starts that would
+    decide an inconclusive comparison.
     """
 
     baseline: Side
@@ -300,7 +301,7 @@ class Comparison:
     needed_starts: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.low <= self.point <= self.high:
+        if not 0 <= self.low <= self.point <= self.high:
             raise ValueError(f"an interval must hold its point, got {self.low} {self.point} {self.high}")
 
 

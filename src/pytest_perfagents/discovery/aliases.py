@@ -18,16 +18,23 @@ _COMPACT = re.compile(r"gpt|o\d|gemini")
 
 
 @cache
-def short_model(model: str) -> str:
-    """``sonnet45``, ``gpt5``, ``o4mini``: a model as people type it; empty where its name says nothing.
-
-    Vendors, regions, dates and Bedrock's versions go. A name of no known family becomes a readable slug.
-    """
+def plain_model(model: str) -> str:
+    """``claude-sonnet-4-5``: the maker's name of a model, without vendor, region, date and Bedrock's version."""
     name = model.strip().lower().rpartition("/")[2]
     while vendor := _VENDOR.match(name):
         name = name[vendor.end() :]
     while version := _VERSION.search(name):
         name = name[: version.start()]
+    return name
+
+
+@cache
+def short_model(model: str) -> str:
+    """``sonnet45``, ``gpt5``, ``o4mini``: a model as people type it; empty where its name says nothing.
+
+    Vendors, regions, dates and Bedrock's versions go. A name of no known family becomes a readable slug.
+    """
+    name = plain_model(model)
     if name in _NO_MODEL:
         return ""
     if claude := _CLAUDE.fullmatch(name):

@@ -11,7 +11,7 @@ from functools import cache
 
 from pytest_perfagents.config import Config
 from pytest_perfagents.discovery.aliases import alias_of as alias_of
-from pytest_perfagents.discovery.aliases import short_model, slug
+from pytest_perfagents.discovery.aliases import plain_model, short_model, slug
 from pytest_perfagents.model import AgentRun, UsageError
 from pytest_perfagents.tables import did_you_mean
 
@@ -122,7 +122,7 @@ def _means_plainly(term: str, agent: str, model: str) -> bool:
     alias = alias_of(agent, model)
     if _is_glob(term):
         return _like(term, agent) or _like(term, alias)
-    return slug(term) in (slug(agent), alias)
+    return slug(term) in (slug(agent), alias, slug(f"{agent}-{model}"))
 
 
 def day_of(run: str) -> str:
@@ -134,7 +134,8 @@ def day_of(run: str) -> str:
 @cache
 def _means_model(term: str, model: str) -> bool:
     short = short_model(model)
-    return _like(term, model) or _like(term, short) or (bool(short) and short_model(term) == short)
+    names = (model, plain_model(model), short)
+    return any(_like(term, name) for name in names) or (bool(short) and short_model(term) == short)
 
 
 def _commit_test(term: str, config: Config) -> Test:

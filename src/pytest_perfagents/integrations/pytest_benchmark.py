@@ -14,6 +14,7 @@ import pytest
 
 from pytest_perfagents.model import Role
 from pytest_perfagents.records import Json
+from pytest_perfagents.session.naming import run_name
 
 _OLDEST = "4.0"
 
@@ -45,26 +46,24 @@ class Row:
     clock: str
 
 
-def rows_of(record: Json, nodeid: str, compare_by: str) -> Iterator[Row]:
+def rows_of(record: Json, compare_by: str) -> Iterator[Row]:
     """A row for each measured side of an outcome.
 
-    Baseline and human belong to the commit and are named after it, so that its agents share them; the patched
-    side is named after the run, or with ``compare_by`` "commit" after the commit too, so that it is compared
-    with what another agent made of that commit.
+    Names come from the record, so that a hand-written test about a run has no rows of its own. Baseline and human are
+    named after the commit, so that its agents share them; the patched side after the run, or with ``compare_by``
+    "commit" after the commit too, so that it is compared with what another agent made of that commit.
     """
     commit = f"{record['repo']}-{record['commit'][:8]}"
     for role, side in record["sides"].items():
         if not side["samples_s"]:
             continue
         is_patched = role == Role.PATCHED
-        if compare_by == "commit":
-            fullname = f"{commit}::{role}"
-        else:
-            fullname = f"{nodeid if is_patched else nodeid.rpartition('::')[0]}::{role}"
+        is_of_run = is_patched and compare_by != "commit"
+        run = run_name(*(record[key] for key in ("agent", "model", "run", "item"))) + "::" if is_of_run else ""
         agent = {"agent": record["agent"], "model": record["model"], "alias": record["alias"]}
         yield Row(
-            name=f"{record['alias']} {role}" if is_patched else role,
-            fullname=fullname,
+            name=f"{record['alias']} {role}" if is_of_run else role,
+            fullname=f"{commit}::{run}{role}",
             group=commit,
             params={"repo": record["repo"], "commit": commit, "side": role, **_only(agent, is_patched, role)},
             extra_info=_extra_info(record, role),
@@ -105,7 +104,7 @@ class Rows:
         if payload is None or session is None or self._is_broken or self._is_switched_off():
             return
         record = json.loads(payload)["record"]
-        for row in rows_of(record, _stable(report.nodeid), self.config.option.perf_compare_by):
+        for row in rows_of(record, self.config.option.perf_compare_by):
             self._add(session, row)
 
     def _is_switched_off(self) -> bool:
@@ -128,12 +127,6 @@ class Rows:
             warnings.warn(pytest.PytestWarning(f"{text}; outcomes are not affected"), stacklevel=1)
             return
         self._seen[fullname] = row.seconds
-
-
-def _stable(nodeid: str) -> str:
-    """The node id from the file's name on, without the rootdir, which pytest guesses anew each time."""
-    path, separator, rest = nodeid.partition("::")
-    return f"{path.rpartition('/')[2]}{separator}{rest}"
 
 
 def _metadata(row: Row, fullname: str) -> Any:

@@ -18,9 +18,13 @@ def _fit(text: str) -> str:
 
 
 def item_name(case: Case) -> str:
+    """The name of a case's item."""
+    return run_name(case.run.agent, case.run.model, case.run.run, case.run.item)
+
+
+def run_name(agent: str, model: str, run: str, item: str) -> str:
     """``trae-claude-sonnet-45[2026-01-01_00-00-00-minivllm_core-0000]``."""
-    run = case.run
-    return f"{_fit(run.agent)}-{_fit(run.model)}[{_fit(run.run)}-{_fit(run.item)}]"
+    return f"{_fit(agent)}-{_fit(model)}[{_fit(run)}-{_fit(item)}]"
 
 
 def named_cases(cases: Iterable[Case]) -> Iterator[tuple[str, str, Case]]:

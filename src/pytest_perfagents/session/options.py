@@ -46,7 +46,7 @@ def _add_protocol_options(group: Any) -> None:
         "--perf-budget",
         type=_seconds,
         metavar="SECONDS",
-        help="time for measuring one commit's runs together",
+        help="time for measuring two sides of a commit; half as much again for each further side",
     )
     add("--perf-timeout", type=_seconds, metavar="SECONDS", help="time limit of one side of one run")
     add("--perf-seed", type=int, metavar="NUMBER", help="seed of everything that is random")

@@ -1,0 +1,3 @@
+"""The one name that outlines imports."""
+
+AIRPORT_LIST: list[tuple[str, ...]] = []

@@ -1,0 +1,247 @@
+"""The documentation says what is so: its tables against the code, its examples run on the demo."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from dataclasses import fields
+from enum import Enum
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from pytest_perfagents.cli import commands
+from pytest_perfagents.config import Config, ProtocolConfig, RepoConfig, load_config
+from pytest_perfagents.diagnosis.taxonomy import TABLE
+from pytest_perfagents.gates import WORDS
+from pytest_perfagents.model import Category, UsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+USAGE = (ROOT / "docs" / "usage.md").read_text(encoding="utf-8")
+OUTCOMES = (ROOT / "docs" / "outcomes.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+OWN_TABLES = {"file", "name", "repos", "aliases", "outcomes", "protocol"}
+"""Fields of the configuration's dataclasses that are no keys but tables, or come from elsewhere."""
+IN_WORDS = {"none": None, "pytest's": Path(sys.executable), "the name": ("vllm",)}
+"""Defaults that the tables give in words, in a configuration whose only repository is called ``vllm``."""
+
+
+def section(page: str, heading: str) -> str:
+    """What stands below a heading, up to the next one of any level."""
+    match = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)", page, re.MULTILINE | re.DOTALL)
+    assert match, f"there is no heading {heading!r}"
+    return match[1]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of all table rows, without heads and rules."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    split = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    rules = {number for number, line in enumerate(lines) if re.fullmatch(r"[|:-]+", line)}
+    return [cells for number, cells in enumerate(split) if number not in rules and number + 1 not in rules]
+
+
+def code(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
+
+
+def blocks(page: str, kind: str) -> dict[str, str]:
+    """Fenced blocks of a language by their ``title="…"``; those without one by number."""
+    found = re.findall(rf'^```{kind}(?: title="(.+?)")?\n(.*?)^```', page, re.MULTILINE | re.DOTALL)
+    return {title or str(number): body for number, (title, body) in enumerate(found)}
+
+
+def options_of(config: pytest.Config) -> set[str]:
+    group = next(group for group in config._parser._groups if group.name == "perfagents")
+    return {name for option in group.options for name in option.names()}
+
+
+# Tables against the code
+
+
+def test_every_option_is_in_the_table_and_nothing_else(pytestconfig):
+    documented = [word.split()[0] for first, *_ in rows(section(USAGE, "Options")) for word in code(first)]
+    assert sorted(documented) == sorted(options_of(pytestconfig))
+
+
+@pytest.mark.parametrize("page", ["docs/usage.md", "docs/outcomes.md", "README.md"])
+def test_no_page_names_an_option_that_is_not_there(page, pytestconfig):
+    named = set(re.findall(r"(?<![\w-])--(?:perf-[a-z-]+|agent)\b", (ROOT / page).read_text(encoding="utf-8")))
+    assert named
+    assert named - options_of(pytestconfig) == set()
+
+
+@pytest.fixture
+def smallest(tmp_path):
+    (tmp_path / "state" / "runs").mkdir(parents=True)
+    (tmp_path / "test_scripts").mkdir()
+    file = tmp_path / "perfagents.toml"
+    file.write_text('[perfagents]\nruns = ["state/runs"]\nscripts = ["test_scripts"]\n[repos.vllm]\npath = "../vllm"\n')
+    return file
+
+
+@pytest.mark.parametrize(
+    ("heading", "kind"),
+    [("`[perfagents]`", Config), ("`[repos.<name>]`", RepoConfig), ("`[perfagents.protocol]`", ProtocolConfig)],
+)
+def test_every_key_is_in_its_table_with_its_default(heading, kind, smallest):
+    config = load_config(smallest)
+    there = {Config: config, RepoConfig: config.repos["vllm"], ProtocolConfig: config.protocol}[kind]
+    documented = {code(cells[0])[0]: cells[2] for cells in rows(section(USAGE, heading))}
+    assert set(documented) == {field.name for field in fields(kind)} - OWN_TABLES
+    for key, default in documented.items():
+        if default == "required":
+            text = re.sub(rf"(?m)^{key} = .*\n", "", smallest.read_text())
+            (smallest.parent / "without.toml").write_text(text)
+            with pytest.raises(UsageError, match=f"needs the key '{key}'"):
+                load_config(smallest.parent / "without.toml")
+        else:
+            assert as_toml(getattr(there, key), smallest.parent) == as_toml(told(default), smallest.parent), key
+
+
+def told(default: str) -> object:
+    return IN_WORDS[default] if default in IN_WORDS else tomllib.loads(f"it = {code(default)[0]}")["it"]
+
+
+def as_toml(value: object, base: Path) -> object:
+    if isinstance(value, Path):
+        return str(value.relative_to(base)) if value.is_relative_to(base) else str(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, list | tuple):
+        return [as_toml(item, base) for item in value]
+    return value
+
+
+def test_every_word_of_the_gates_is_in_the_table():
+    documented = [word for first, *_ in rows(section(USAGE, "Gates")) for word in code(first)]
+    assert sorted(documented) == sorted(WORDS)
+
+
+def test_every_fixture_hook_and_command_is_in_its_table():
+    fixtures = [code(first)[0] for first, *_ in rows(section(USAGE, "Tests of your own"))]
+    hooks = [code(first)[0].partition("(")[0] for first, *_ in rows(section(USAGE, "Hooks"))]
+    told = [code(first)[0].split()[1] for first, *_ in rows(section(USAGE, "The command `perfagents`"))]
+    assert sorted(fixtures) == sorted(defined("shell/fixtures.py", r"@pytest\.fixture[^\n]*\ndef (\w+)"))
+    assert sorted(hooks) == sorted(defined("session/hookspecs.py", r"@pytest\.hookspec[^\n]*\ndef (\w+)"))
+    assert sorted(told) == sorted(commands.commands)
+
+
+def defined(module: str, pattern: str) -> list[str]:
+    return re.findall(pattern, (ROOT / "src" / "pytest_perfagents" / module).read_text(encoding="utf-8"))
+
+
+def test_every_category_is_explained_as_the_taxonomy_has_it():
+    documented = {}
+    for category, outcome, where, whose, when, remedy in rows(OUTCOMES):
+        name = code(category)[0]
+        assert name not in documented
+        assert when and remedy, name
+        documented[name] = (outcome, where.split(" · ")[0], None if whose == "nobody" else whose)
+    table = {category.value: (row.outcome, row.stage.value, row.blame) for category, row in TABLE.items()}
+    assert documented == table
+    assert set(documented) == {category.value for category in Category}
+
+
+@pytest.mark.parametrize("page", ["docs/usage.md", "docs/outcomes.md", "README.md"])
+def test_links_lead_somewhere(page):
+    file = ROOT / page
+    for target in re.findall(r"\]\(([^)\s]+)\)", file.read_text(encoding="utf-8")):
+        path, _, anchor = target.partition("#")
+        if "://" in path:
+            continue
+        other = file.parent / path if path else file
+        assert other.is_file(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", other.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(("page", "text"), [("usage", USAGE), ("README", README)])
+def test_configurations_load(page, text, smallest):
+    found = blocks(text, "toml")
+    assert found, page
+    for body in found.values():
+        smallest.write_text(body)
+        assert load_config(smallest).repos
+
+
+# Examples on the demo
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """The demo's repositories, and a configuration that measures briefly."""
+    spec = importlib.util.spec_from_file_location("demo_build_for_docs", ROOT / "fixtures" / "build.py")
+    build = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    folder = tmp_path_factory.mktemp("demo")
+    build.build(ROOT / "fixtures", folder)
+    text = (ROOT / "perfagents.toml").read_text(encoding="utf-8")
+    text = text.replace('"fixtures/runs"', f'"{ROOT / "fixtures" / "runs"}"')
+    text = text.replace('"test_scripts"', f'"{ROOT / "test_scripts"}"')
+    text = text.replace('".perfagents/demo', f'"{folder}')
+    text = text.replace("timeout_s = 20", "timeout_s = 120")
+    return text + "\n[perfagents.protocol]\nlooks = [6]\nmeasure_s = 2\nheavy_measure_s = 4\nturn_s = 0.005\n"
+
+
+@pytest.fixture
+def checkout(demo, pytester):
+    """A folder with the demo's configuration."""
+    pytester.makeini("[pytest]\n")
+    (pytester.path / "perfagents.toml").write_text(demo)
+    return pytester
+
+
+def run(checkout, *args, **options):
+    return checkout.runpytest_subprocess("-p", "no:cacheprovider", *args, **options)
+
+
+SELECTIONS = [re.split(r" {3,}", line)[0] for line in blocks(USAGE, "console")["0"].splitlines()]
+
+
+@pytest.mark.parametrize("line", SELECTIONS)
+def test_selections_work(line, checkout):
+    command, *words = shlex.split(line)
+    if command == "perfagents":
+        program = Path(sys.executable).with_name(command)
+        done = subprocess.run([program, *words], capture_output=True, text=True, cwd=checkout.path)
+        assert (done.returncode, "trae_sonnet45" in done.stdout) == (0, True), done.stderr
+        return
+    assert command == "pytest"
+    result = run(checkout, "--collect-only", "-q", *words)
+    assert result.ret == pytest.ExitCode.OK
+    assert any(id_.startswith("perfagents.toml::mini") for id_ in result.outlines)
+
+
+EXAMPLES = blocks(USAGE, "python")
+ONE_RUN = ("--agent", "trae_sonnet45_0101", "--perf-commit", "8e8c802b")
+
+
+def test_the_examples_of_tests_pass_on_a_real_run(checkout):
+    pytest.importorskip("pytest_benchmark")
+    tests = {name: body for name, body in EXAMPLES.items() if name.startswith("test_")}
+    assert len(tests) == 4
+    for name, body in tests.items():
+        (checkout.path / name).write_text(body)
+    result = run(checkout, *tests, *ONE_RUN, "-v", "--perf-json=out.json")
+    result.assert_outcomes(passed=sum(len(re.findall(r"(?m)^def test_", body)) for body in tests.values()))
+    assert '"total": 1' in (checkout.path / "out.json").read_text()
+
+
+def test_the_example_of_hooks_replaces_the_evaluator(checkout):
+    (checkout.path / "conftest.py").write_text(EXAMPLES["conftest.py"])
+    result = run(checkout, *ONE_RUN, "-rs", "-s")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*results go to *", "*HARDWARE_UNAVAILABLE: this machine has no GPU*"])
+
+
+def test_no_example_is_left_out():
+    assert set(EXAMPLES) == {name for name in EXAMPLES if name.startswith("test_")} | {"conftest.py"}
+    assert all(compile(dedent(body), name, "exec") for name, body in EXAMPLES.items())
