@@ -28,7 +28,8 @@ class Evictor:
 
 
 def counted(added, at_import=(), setup=(), call=()):
-    return count_executed({"a.py": SOURCE}, {"a.py": added}, {"a.py": at_import}, {"a.py": setup}, {"a.py": call})
+    ran = {"executable": added, "import": at_import, "setup": setup, "call": call}
+    return count_executed({"a.py": SOURCE}, {"a.py": added}, {kind: {"a.py": lines} for kind, lines in ran.items()})
 
 
 def test_signatures_decorators_imports_and_docstrings_are_passive():
@@ -61,3 +62,8 @@ def test_a_patch_that_only_deletes_has_no_lines_to_run():
 
 def test_source_of_another_python_has_no_passive_lines():
     assert passive_lines("print 'x'\n") == set()
+
+
+def test_lines_that_are_traced_for_another_reason_do_not_count():
+    traced = {kind: {"a.py": [14, 15]} for kind in ("executable", "import", "setup", "call")}
+    assert count_executed({"a.py": SOURCE}, {"a.py": [14]}, traced) == ExecutedLines(1, 1, 1)

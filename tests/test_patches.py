@@ -471,3 +471,24 @@ def test_ten_megabytes_take_seconds(clone: Path) -> None:
     assert len(patch.added_lines["pkg/big.py"]) == 150_000
     assert time.monotonic() - began < 60  # against quadratic time, not a benchmark
     assert "MB large" in refused(b"+" * 65_000_000, INVALID).reason
+
+
+def test_places_where_a_patch_only_deletes_are_known_by_the_lines_beside():
+    text = b"""\
+diff --git a/pkg/core.py b/pkg/core.py
+--- a/pkg/core.py
++++ b/pkg/core.py
+@@ -1,8 +1,5 @@
+ one
+-two
+ three
+-four
+-five
++four five
+ six
+ seven
+-eight
+"""
+    patch = read_patch(text, RepoConfig("pkg", Path("nowhere")))
+    assert patch.added_lines == {"pkg/core.py": (3,)}
+    assert patch.lines_beside == {"pkg/core.py": (1, 2, 5)}

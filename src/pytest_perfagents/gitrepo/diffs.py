@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,13 +23,18 @@ class MalformedDiff(ValueError):  # noqa: N818 - it describes the input
 
 @dataclass(frozen=True, slots=True)
 class HunkAt:
-    """Where a hunk stands: its first line in the old file and the new one, its lines in the patch; from 1."""
+    """Where a hunk stands: its first line in the old file and the new one, its lines in the patch; from 1.
+
+    ``added`` and ``beside`` are lines of the new file: those that it adds, and the context lines next to a place where
+    it only deletes.
+    """
 
     old_start: int
     new_start: int
     first: int
     last: int
     added: tuple[int, ...]
+    beside: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,11 @@ class FileDiff:
     def added(self) -> tuple[int, ...]:
         """Numbers of the added lines, in the new file."""
         return tuple(line for hunk in self.hunks for line in hunk.added)
+
+    @property
+    def beside(self) -> tuple[int, ...]:
+        """Numbers of the lines next to those that it deletes without a replacement, in the new file."""
+        return tuple(line for hunk in self.hunks for line in hunk.beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +156,21 @@ def _file_diff(file: PatchedFile, strip: int) -> FileDiff:
 def _hunk_at(hunk: Hunk) -> HunkAt:
     numbers = [line.diff_line_no for line in hunk if line.diff_line_no is not None] or [0]
     added = tuple(line.target_line_no or 0 for line in hunk if line.is_added)
-    return HunkAt(hunk.source_start, hunk.target_start, numbers[0], numbers[-1], added)
+    return HunkAt(hunk.source_start, hunk.target_start, numbers[0], numbers[-1], added, _beside(hunk))
+
+
+def _beside(hunk: Hunk) -> tuple[int, ...]:
+    beside: list[int] = []
+    for is_context, run in groupby(hunk, key=lambda line: bool(line.is_context)):
+        changes = list(run)
+        if not is_context and not any(line.is_added for line in changes):
+            first, last = changes[0].diff_line_no, changes[-1].diff_line_no
+            beside += [
+                line.target_line_no
+                for line in hunk
+                if line.target_line_no is not None and line.diff_line_no in ((first or 0) - 1, (last or 0) + 1)
+            ]
+    return tuple(beside)
 
 
 def unquote(name: str) -> str:

@@ -18,7 +18,7 @@ def located(worktree: Path, patch: Patch) -> Patch:
 
 
 def _matters(patch: Patch, file: FileDiff) -> bool:
-    return patch.kinds[file.path] is Kind.PYTHON and file.path not in patch.dropped and bool(file.added)
+    return patch.kinds[file.path] is Kind.PYTHON and file.path not in patch.dropped and bool(file.added or file.beside)
 
 
 def _located(worktree: Path, file: FileDiff, text: list[bytes]) -> FileDiff:
@@ -33,4 +33,10 @@ def _moved(hunk: HunkAt, text: list[bytes], content: list[bytes]) -> HunkAt:
     places = sorted(range(len(content) - len(new) + 1), key=lambda place: abs(place - said))
     found = next((place for place in places if content[place : place + len(new)] == new), said)
     by = found - said
-    return replace(hunk, new_start=hunk.new_start + by, added=tuple(line + by for line in hunk.added))
+    return replace(
+        hunk, new_start=hunk.new_start + by, added=_shifted(hunk.added, by), beside=_shifted(hunk.beside, by)
+    )
+
+
+def _shifted(lines: tuple[int, ...], by: int) -> tuple[int, ...]:
+    return tuple(line + by for line in lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -69,11 +69,19 @@ class Patch:
     @property
     def added_lines(self) -> dict[str, tuple[int, ...]]:
         """Numbers of the added lines in the new file, for each changed module of the packages."""
-        added: dict[str, tuple[int, ...]] = {}
+        return self._lines_of_modules(lambda file: file.added)
+
+    @property
+    def lines_beside(self) -> dict[str, tuple[int, ...]]:
+        """In the same form, the lines next to those that it deletes without a replacement."""
+        return self._lines_of_modules(lambda file: file.beside)
+
+    def _lines_of_modules(self, of: Callable[[FileDiff], tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+        lines: dict[str, tuple[int, ...]] = {}
         for file in self.files:
-            if self.kinds[file.path] is Kind.PYTHON and file.added:
-                added[file.path] = (*added.get(file.path, ()), *file.added)
-        return added
+            if self.kinds[file.path] is Kind.PYTHON and of(file):
+                lines[file.path] = (*lines.get(file.path, ()), *of(file))
+        return lines
 
     @property
     def has_data_files(self) -> bool:

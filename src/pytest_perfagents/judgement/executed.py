@@ -21,21 +21,20 @@ class ExecutedLines:
     in_call: int
 
 
-def count_executed(
-    sources: Mapping[str, str], executable: Lines, at_import: Lines, setup: Lines, call: Lines
-) -> ExecutedLines:
-    """Added lines that hold code (``executable``), and those that ran, per file of the patch.
+def count_executed(sources: Mapping[str, str], added: Lines, traced: Mapping[str, Lines]) -> ExecutedLines:
+    """Of the ``added`` lines of each file, those that hold code, and those of them that ran.
 
+    ``traced`` says which lines are ``executable``, and which ran at ``import``, in ``setup`` and in the timed ``call``.
     A line that ran at import counts unless it is there that functions are defined and modules imported: a new function
     that nobody calls has run its ``def`` line all the same.
     """
     lines = executed = in_call = 0
     for path, source in sources.items():
-        of_patch = set(executable.get(path, ()))
-        called = of_patch & set(call.get(path, ()))
-        imported = set(at_import.get(path, ())) - passive_lines(source)
+        of_patch = set(traced["executable"].get(path, ())) & set(added.get(path, ()))
+        called = of_patch & set(traced["call"].get(path, ()))
+        imported = set(traced["import"].get(path, ())) - passive_lines(source)
         lines += len(of_patch)
-        executed += len(of_patch & (called | imported | set(setup.get(path, ()))))
+        executed += len(of_patch & (called | imported | set(traced["setup"].get(path, ()))))
         in_call += len(called)
     return ExecutedLines(lines, executed, in_call)
 

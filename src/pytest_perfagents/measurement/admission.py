@@ -134,19 +134,24 @@ class Gate:
             raise Rejected(failures.unequal(probe.message, role), admitted.record)
 
     def _check_path(self, admitted: Admitted) -> None:
+        """Whether the timed call comes past what the patch adds, or past the places where it only deletes."""
         workspace, patch = admitted.workspace, admitted.workspace.patch
-        added = {path: lines for path, lines in (patch.added_lines if patch else {}).items() if path.endswith(".py")}
-        if not added or patch is None or admitted.probe.style not in probing.DRIVEN_STYLES:
+        if patch is None or admitted.probe.style not in probing.DRIVEN_STYLES:
+            return
+        added, beside = patch.added_lines, patch.lines_beside
+        wanted = {path: (*added.get(path, ()), *beside.get(path, ())) for path in {**added, **beside}}
+        if not wanted:
             return
         try:
-            traced = probing.trace(workspace, self.script, added, self.patience)
+            traced = probing.trace(workspace, self.script, wanted, self.patience)
         except Trouble as trouble:
             admitted.flags.append(f"the patched lines could not be traced: {trouble}")
             return
         sources = {path: (workspace.root / path).read_text(encoding="utf-8", errors="replace") for path in added}
-        ran = executed.count_executed(sources, traced["executable"], traced["import"], traced["setup"], traced["call"])
+        ran = executed.count_executed(sources, added, traced)
+        passed = any(set(lines) & set(traced["call"].get(path, ())) for path, lines in beside.items())
         admitted.record = replace(admitted.record, patched_lines=ran.lines, patched_lines_executed=ran.executed)
-        if ran.lines and not ran.executed and not patch.has_data_files:
+        if ran.lines and not (ran.executed or passed or patch.has_data_files):
             raise Rejected(failures.path_not_hit(ran.lines), admitted.record)
-        if ran.lines and not ran.in_call:
+        if ran.lines and not (ran.in_call or passed):
             admitted.flags.append("no patched line ran inside the timed call, only at import or in setup")
