@@ -264,6 +264,22 @@ def test_a_patch_whose_lines_never_run_measures_nothing(house):
     assert (outcome.integrity.patched_lines, outcome.integrity.patched_lines_executed) == (1, 0)
 
 
+def test_a_patch_that_only_deletes_where_the_script_comes_past_is_measured(house):
+    case = house.agent(None)
+    hunks = b"@@ -1,3 +1,2 @@\n a = 1\n-log(a)\n b = 2\n@@ -9,2 +8,3 @@\n x = 1\n+y = 2\n z = 3\n"
+    patch = read_patch(PATCH[: PATCH.index(b"@@")] + hunks, house.repo)
+    [path] = patch.added_lines
+    lines = {"executable": {path: [1, 2, 9]}, "call": {path: [1, 2]}}
+    house.sides[Side(Role.PATCHED, case.id)] = ScriptedSide(call_s=0.005, patch=patch, lines=lines)
+    root = house.folder / "w1" / "000003" / path
+    root.parent.mkdir(parents=True)
+    root.write_text("a = 1\n", encoding="utf-8")
+    outcome = house.evaluate()[case.id]
+    assert outcome.category is Category.SUCCESS_IMPROVEMENT
+    assert (outcome.integrity.patched_lines, outcome.integrity.patched_lines_executed) == (1, 0)
+    assert outcome.integrity.flags == ()
+
+
 def test_a_broken_human_side_costs_only_the_humans_figure(house):
     house.sides[HUMAN] = ScriptedSide(mishaps={"load": Raises("ImportError", "No module named 'triton'")})
     case = house.agent(ScriptedSide(call_s=0.005))
