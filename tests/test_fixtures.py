@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 
 TEST = """
@@ -95,14 +92,3 @@ def test_another_plugins_agent_run_stays_theirs(project):
         "def test_x(agent_run): assert agent_run == 'theirs'"
     )
     project.run("test_x.py").assert_outcomes(passed=1)
-
-
-def test_the_documented_examples_work(project):
-    pytest.importorskip("pytest_benchmark")
-    project.add_run("SUCCESS_IMPROVEMENT")
-    project.add_run("TEST_IMPORT_ERROR", human="2b2b2b2b")
-    page = (Path(__file__).parent.parent / "docs" / "fixtures.md").read_text()
-    examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(examples) == 4
-    project.pytester.makepyfile(test_examples="\n".join(examples))
-    project.run("test_examples.py").assert_outcomes(passed=7, xfailed=1)

@@ -135,6 +135,12 @@ def test_a_librarys_own_class_counts_as_what_it_derives_from():
 
 # Exception -> (words of the reason, words of the hint, blame on the baseline, missing module)
 ADVICE_EXAMPLES = {
+    "PackageNotFoundError: No package metadata was found for vllm": (
+        "asks for the metadata of vllm",
+        "vllm-<version>.dist-info",
+        Blame.ENVIRONMENT,
+        None,
+    ),
     "ModuleNotFoundError: No module named 'decord'": (
         "'decord'",
         "pip install decord",
@@ -596,7 +602,7 @@ def test_an_interpreter_that_is_not_there():
 def test_a_script_without_main_block_says_nothing():
     failure = judge(Evidence(execution=ended(code=0)))
     assert failure.category is Category.BASELINE_NO_OUTPUT
-    assert "__main__" in failure.hint
+    assert "main block" in failure.hint
 
 
 def test_sys_exit_without_a_word_is_no_output():

@@ -44,6 +44,19 @@ def _module(found: re.Match[str], place: Place) -> Advice:
     return missing_module(found["module"], place)
 
 
+def _metadata(found: re.Match[str], place: Place) -> Advice:
+    """``importlib.metadata`` of a package that is on the path but not installed, or of one that is neither."""
+    package = found["package"]
+    reason = f"asks for the metadata of {package}, which is not installed"
+    hint = f"pip install {package}"
+    if place.measures(package):
+        hint = (
+            f"give the interpreter a {package}-<version>.dist-info (any wheel of {package}, without dependencies): "
+            "the code still comes from the workspace"
+        )
+    return Advice(reason, hint, f"need the metadata of {package}", Blame.ENVIRONMENT)
+
+
 def _name(found: re.Match[str], place: Place) -> Advice:
     """``cannot import name 'Y' from 'Z'`` and ``module 'Z' has no attribute 'Y'``: whose is Z?"""
     name, module = found["name"], found["module"]
@@ -80,6 +93,7 @@ def _interface(found: re.Match[str], place: Place) -> Advice:
 
 
 RULES: tuple[tuple[re.Pattern[str], _Advise], ...] = (
+    (re.compile(r"No package metadata was found for '?(?P<package>[\w.-]+)"), _metadata),
     (
         re.compile(r"operator torchvision::nms does not exist|partially initialized module 'torchvision'"),
         _fixed(

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pytest_perfagents.diagnosis.taxonomy import TABLE
 from pytest_perfagents.model import Blame, Category, Failure, Outcome
 
+# Whatever the particulars, these are one cause each: nothing more can be mended by looking closer.
+_ALIKE = frozenset({Category.AGENT_NO_PATCH, Category.AGENT_TIMEOUT, Category.OPT_PATH_NOT_HIT})
 _RECOVERABLE = frozenset({Blame.ENVIRONMENT, Blame.SCRIPT})
 
 # Causes are told as verbs of many ("need transformers"); these change where it is one run.
@@ -60,7 +62,11 @@ def recoverable(causes: Iterable[Cause]) -> int:
 def cause_key(failure: Failure) -> str:
     """What failures of one cause share: the cause, or the reason without its numbers, hashes and paths."""
     told = failure.evidence.get("cause")
-    return told if isinstance(told, str) and told else _without_particulars(failure.reason)
+    if isinstance(told, str) and told:
+        return told
+    if failure.category in _ALIKE:
+        return failure.category.value
+    return _without_particulars(failure.reason)
 
 
 def _cause(key: str, members: list[Outcome]) -> Cause:

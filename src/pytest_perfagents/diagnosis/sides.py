@@ -177,7 +177,10 @@ def _no_output(facts: Facts) -> Finding | None:
     words = ""
     if execution is not None:
         words = _last_line(_without_logs(execution.stderr)) or _last_line(_without_logs(execution.stdout))
-    hint = "it prints no result: call its run_test under if __name__ == '__main__', or use --perf-mode driven"
+    hint = (
+        "it prints no time and offers nothing to call: it needs setup() and experiment(data), or run_test(), or a main "
+        "block that prints its result; a generated script may have been cut off"
+    )
     if code:
         hint = f"run the command by hand; {f'its last words were: {words}' if words else 'it said nothing'}"
     reason = f"ended without a result (exit code {code or 0})"

@@ -1,4 +1,4 @@
-"""Fixtures for hand-written tests over agent runs; ``docs/fixtures.md`` has examples."""
+"""Fixtures for hand-written tests over agent runs; ``docs/usage.md`` has examples."""
 
 from __future__ import annotations
 
