@@ -84,7 +84,7 @@ def test_particulars_do_not_split_a_cause_and_their_hints_are_counted():
     causes = group_causes(
         [outcome(n, no_commit(short)) for n, short in enumerate(["067c34a1", "005ae9be", "25373b6c"])]
     )
-    assert [cause.text for cause in causes] == ["3 runs need a commit that is not in the clone"]
+    assert [cause.text for cause in causes] == ["3 runs have no worktree"]
     assert causes[0].hint == "git -C ../vllm fetch origin 067c34a1 (and 2 more like it)"
 
 

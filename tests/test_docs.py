@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shlex
 import subprocess
@@ -18,11 +19,14 @@ import pytest
 from pytest_perfagents.cli import commands
 from pytest_perfagents.config import Config, ProtocolConfig, RepoConfig, load_config
 from pytest_perfagents.diagnosis.taxonomy import TABLE
+from pytest_perfagents.discovery.finding import discover
 from pytest_perfagents.gates import WORDS
-from pytest_perfagents.model import Category, UsageError
+from pytest_perfagents.model import Category, Commit, UsageError
+from pytest_perfagents.parsers.script_output import parse_output
 
 ROOT = Path(__file__).resolve().parent.parent
 USAGE = (ROOT / "docs" / "usage.md").read_text(encoding="utf-8")
+INPUTS = (ROOT / "docs" / "inputs.md").read_text(encoding="utf-8")
 OUTCOMES = (ROOT / "docs" / "outcomes.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -70,7 +74,7 @@ def test_every_option_is_in_the_table_and_nothing_else(pytestconfig):
     assert sorted(documented) == sorted(options_of(pytestconfig))
 
 
-@pytest.mark.parametrize("page", ["docs/usage.md", "docs/outcomes.md", "README.md"])
+@pytest.mark.parametrize("page", ["docs/usage.md", "docs/inputs.md", "docs/outcomes.md", "README.md"])
 def test_no_page_names_an_option_that_is_not_there(page, pytestconfig):
     named = set(re.findall(r"(?<![\w-])--(?:perf-[a-z-]+|agent)\b", (ROOT / page).read_text(encoding="utf-8")))
     assert named
@@ -138,18 +142,25 @@ def defined(module: str, pattern: str) -> list[str]:
 
 
 def test_every_category_is_explained_as_the_taxonomy_has_it():
-    documented = {}
-    for category, outcome, where, whose, when, remedy in rows(OUTCOMES):
-        name = code(category)[0]
-        assert name not in documented
-        assert when and remedy, name
-        documented[name] = (outcome, where.split(" · ")[0], None if whose == "nobody" else whose)
+    of_sides = section(OUTCOMES, "One side failed")
+    documented = [
+        (code(category)[0], (outcome, where.split(" · ")[0], None if whose == "nobody" else whose), when, remedy)
+        for category, outcome, where, whose, when, remedy in rows(OUTCOMES.replace(of_sides, ""))
+    ]
+    assert "every `PATCHED_…` is the agent's move. All of them are xfailed." in of_sides
+    for baseline, whose, patched, stage, when, remedy in rows(of_sides):
+        cells = [(baseline, whose), (patched, "agent")]
+        documented += [(code(cell)[0], ("xfailed", stage, blame), when, remedy) for cell, blame in cells if cell != "–"]
+        assert baseline == "–" or baseline.replace("BASELINE_", "PATCHED_") == patched
     table = {category.value: (row.outcome, row.stage.value, row.blame) for category, row in TABLE.items()}
-    assert documented == table
-    assert set(documented) == {category.value for category in Category}
+    assert sorted(name for name, *_ in documented) == sorted(category.value for category in Category)
+    assert {name: facts for name, facts, *_ in documented} == table
+    assert all(when and remedy for _, _, when, remedy in documented)
 
 
-@pytest.mark.parametrize("page", ["docs/usage.md", "docs/outcomes.md", "README.md"])
+@pytest.mark.parametrize(
+    "page", ["docs/usage.md", "docs/inputs.md", "docs/outcomes.md", "docs/measurement.md", "README.md"]
+)
 def test_links_lead_somewhere(page):
     file = ROOT / page
     for target in re.findall(r"\]\(([^)\s]+)\)", file.read_text(encoding="utf-8")):
@@ -174,21 +185,29 @@ def test_configurations_load(page, text, smallest):
 
 # Examples on the demo
 
+BRIEFLY = "\n[perfagents.protocol]\nlooks = [6]\nmeasure_s = 2\nheavy_measure_s = 4\nturn_s = 0.005\n"
+
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory):
-    """The demo's repositories, and a configuration that measures briefly."""
+def demo_repos(tmp_path_factory):
+    """A folder with the demo's repositories."""
     spec = importlib.util.spec_from_file_location("demo_build_for_docs", ROOT / "fixtures" / "build.py")
     build = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(build)
     folder = tmp_path_factory.mktemp("demo")
     build.build(ROOT / "fixtures", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo(demo_repos):
+    """A configuration of the demo that measures briefly."""
     text = (ROOT / "perfagents.toml").read_text(encoding="utf-8")
     text = text.replace('"fixtures/runs"', f'"{ROOT / "fixtures" / "runs"}"')
     text = text.replace('"test_scripts"', f'"{ROOT / "test_scripts"}"')
-    text = text.replace('".perfagents/demo', f'"{folder}')
+    text = text.replace('".perfagents/demo', f'"{demo_repos}')
     text = text.replace("timeout_s = 20", "timeout_s = 120")
-    return text + "\n[perfagents.protocol]\nlooks = [6]\nmeasure_s = 2\nheavy_measure_s = 4\nturn_s = 0.005\n"
+    return text + BRIEFLY
 
 
 @pytest.fixture
@@ -245,3 +264,77 @@ def test_the_example_of_hooks_replaces_the_evaluator(checkout):
 def test_no_example_is_left_out():
     assert set(EXAMPLES) == {name for name in EXAMPLES if name.startswith("test_")} | {"conftest.py"}
     assert all(compile(dedent(body), name, "exec") for name, body in EXAMPLES.items())
+
+
+# The examples of inputs.md, together with those of the first run in usage.md
+
+JOURNALS = blocks(INPUTS, "json")
+SCRIPTS = blocks(INPUTS, "python")
+HIERARCHICAL = re.search(r"`(runs/\S+)/model_patch.diff`", INPUTS)[1]
+
+
+@pytest.fixture
+def first_run(demo_repos, pytester):
+    """What "From nothing to your first run" asks for; the agent's patch is the human's."""
+    folder = pytester.path / "mine"
+    item = folder / HIERARCHICAL
+    item.mkdir(parents=True)
+    (item / "journal.json").write_text(JOURNALS["journal.json"])
+    (folder / "scripts").mkdir()
+    for name, body in SCRIPTS.items():
+        (folder / "scripts" / name).write_text(body)
+    start = dedent(
+        re.search(r"( +)```toml\n(.*?)\1```", section(USAGE, "From nothing to your first run"), re.DOTALL)[2]
+    )
+    (folder / "perfagents.toml").write_text(start + BRIEFLY)
+    (pytester.path / "minivllm").symlink_to(demo_repos / "minivllm.git")
+    pair = json.loads(JOURNALS["journal.json"])["commits"]
+    git = ["git", "-C", demo_repos / "minivllm.git", "diff", pair["pre"], pair["human"]]
+    diff = subprocess.run(git, capture_output=True, check=True).stdout
+    (item / "model_patch.diff").write_bytes(diff)
+    return folder
+
+
+def test_the_smallest_journals_are_one_run_each(first_run):
+    flat = first_run / "runs" / "trae_core-0000" / "item-0002"
+    flat.mkdir(parents=True)
+    (flat / "journal.json").write_text(JOURNALS["flat journal.json"])
+    hierarchical, other = sorted(discover(load_config(first_run / "perfagents.toml")), key=lambda run: run.item)
+    commits = json.loads(JOURNALS["journal.json"])["commits"]
+    for found in (hierarchical, other):
+        assert found.commit == Commit("minivllm", commits["human"], commits["pre"])
+        assert (found.agent, found.model, found.alias, found.trouble) == ("trae", "gpt-5", "trae_gpt5", "")
+    assert (hierarchical.run, hierarchical.has_patch) == ("2026-01-01_00-00-00", True)
+    assert (other.run, other.has_patch) == ("trae_core-0000", False)
+
+
+MAKE_UNCHECKED = ["store_result", "load_result", "check_equivalence"]
+
+
+@pytest.mark.parametrize("lacking", [None, *MAKE_UNCHECKED, "setup"])
+def test_the_example_script_measures_as_its_table_says(lacking, first_run, monkeypatch, pytester):
+    (name,) = SCRIPTS
+    if lacking:
+        body, count = re.subn(rf"^def {lacking}\(.*?(?=^\S|\Z)", "", SCRIPTS[name], flags=re.MULTILINE | re.DOTALL)
+        assert count == 1
+        (first_run / "scripts" / name).write_text(body)
+        without = next(
+            cells[2] for cells in rows(section(INPUTS, "What a perf script is")) if f"{lacking}(" in cells[0]
+        )
+        assert ("`unchecked`" in without) == (lacking in MAKE_UNCHECKED)
+    monkeypatch.chdir(first_run)
+    result = run(pytester, "--agent", "trae_gpt5", "--perf-json=out.json")
+    assert result.ret == pytest.ExitCode.OK
+    (outcome,) = json.loads((first_run / "out.json").read_text())["outcomes"]
+    if lacking == "setup":
+        assert outcome["category"] == "BASELINE_NO_OUTPUT"  # run as a program, it prints nothing
+    else:
+        assert (outcome["category"], outcome["integrity"]["flags"]) == ("SUCCESS_IMPROVEMENT", [])
+        assert outcome["integrity"]["equivalence"] == ("unchecked" if lacking else "equal")
+
+
+def test_every_output_that_inputs_names_is_a_time():
+    lines = blocks(INPUTS, "text")["1"].splitlines()
+    reports = [parse_output(re.split(r" {3,}", line)[0]) for line in lines]
+    assert [report.seconds for report in reports] == [pytest.approx(0.0123)] * len(lines)
+    assert len(lines) == 3

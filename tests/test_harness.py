@@ -377,7 +377,7 @@ def test_a_dear_experiment_gets_fewer_turns_and_no_verdict_from_one_start(house)
     assert outcome.category is Category.SUCCESS_INCONCLUSIVE
     assert outcome.comparison.point > 1000
     assert outcome.protocol["turns"] == 1
-    assert outcome.protocol["needed_budget_s"] >= 400
+    assert 260 <= outcome.protocol["needed_budget_s"] <= 280  # of 400 s for three sides
 
 
 def test_the_fingerprint_follows_patch_script_and_protocol(house):

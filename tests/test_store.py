@@ -26,9 +26,10 @@ def record_of(number, category="SUCCESS_NEUTRAL"):
     return outcome_to_json(measured(case, category) if category.startswith("SUCCESS") else failed(case, category))
 
 
-def test_nothing_is_on_the_disk_before_the_first_outcome(tmp_path):
+def test_a_run_without_an_outcome_can_be_resumed_by_its_name(tmp_path):
     with ResultsWriter(tmp_path / "run"):
-        assert not (tmp_path / "run").exists()
+        assert known_run(tmp_path, "run") == latest_run(tmp_path) == "run"
+    assert load_results(tmp_path / "run").records == {}
 
 
 def test_every_outcome_is_readable_as_soon_as_it_is_appended(tmp_path):

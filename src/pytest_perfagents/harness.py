@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
-from pytest_perfagents import diagnosis
+from pytest_perfagents import __version__, diagnosis
 from pytest_perfagents.backends.base import Backend
 from pytest_perfagents.config import Config, RepoConfig
 from pytest_perfagents.diagnosis import failures
@@ -107,6 +106,8 @@ def _patch_failure(case: Case, repo: RepoConfig) -> Failure | None:
     try:
         read_patch(load_patch(case.run.patch), repo)
     except PatchFailure as refused:
+        if refused.needs_baseline:  # a wrong import_root looks alike, so the baseline is looked at first
+            return None
         return refused.failure(Role.PATCHED)
     except OSError as error:
         return failures.unreadable_patch(case.run.patch, error)
@@ -137,7 +138,7 @@ def fingerprint(case: Case, config: Config) -> str:
         "repo": {k: str(v) for k, v in asdict(repo).items()} if repo else None,
         "protocol": {k: str(v) for k, v in asdict(config.protocol).items()},
         "timeout_s": config.timeout_s,
-        "harness": _version(),
+        "harness": __version__,
     }
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
 
@@ -153,8 +154,3 @@ def _digest(path: Path) -> str:
         return _digest_of(path, status.st_size, status.st_mtime_ns)
     except OSError:
         return "unreadable"
-
-
-@lru_cache(maxsize=1)
-def _version() -> str:
-    return version("pytest-perfagents")

@@ -147,7 +147,8 @@ def hint_of(outcome: Outcome) -> str | None:
     if outcome.failure is not None:
         return outcome.failure.hint
     if outcome.comparison is not None and outcome.comparison.needed_starts:
-        return f"about {outcome.comparison.needed_starts} starts would decide; raise --perf-budget"
+        budget = outcome.protocol.get("needed_budget_s", "")
+        return f"about {outcome.comparison.needed_starts} starts would decide; raise --perf-budget {budget}".rstrip()
     return None
 
 

@@ -52,7 +52,8 @@ def now() -> str:
 class ResultsWriter:
     """Appends outcomes to this process's file of a run; what `append` returned from is on the disk.
 
-    Nothing is made on the disk before the first outcome. ``process`` tells the files of a run apart.
+    ``process`` tells the files of a run apart. Entering makes the file, so that a run that was interrupted before its
+    first outcome can be resumed by its name.
     """
 
     def __init__(self, folder: Path, process: str = "") -> None:
@@ -84,6 +85,7 @@ class ResultsWriter:
             self._descriptor = None
 
     def __enter__(self) -> Self:
+        self._descriptor = self._open()
         return self
 
     def __exit__(

@@ -150,10 +150,21 @@ def test_an_empty_patch_needs_no_worktree(tmp_path: Path, commit: Commit) -> Non
 def test_an_interpreter_that_is_not_there(tmp_path: Path, commit: Commit) -> None:
     with (
         opened(make_config(tmp_path, 'python = "venv/bin/python"')) as backend,
-        pytest.raises(UsageError, match=r"\[repos\.pkg\] python: .*venv/bin/python could not be started"),
+        pytest.raises(WorkspaceFailure, match=r"\[repos\.pkg\] python: .*venv/bin/python is not there") as refused,
         backend.workspace(commit, BASELINE, None),
     ):
         pytest.fail("it could be prepared")
+    assert refused.value.failure.blame is Blame.ENVIRONMENT
+
+
+def test_a_configuration_that_finds_no_package_is_nobodys_patch(tmp_path: Path, commit: Commit) -> None:
+    with (
+        opened(make_config(tmp_path, 'packages = ["nothing", "of.this"]')) as backend,
+        pytest.raises(WorkspaceFailure, match=r"no package nothing or of\.this") as refused,
+        backend.workspace(commit, BASELINE, None),
+    ):
+        pytest.fail("it could be prepared")
+    assert (refused.value.failure.category, refused.value.failure.blame) == (Category.WRONG_TARGET, Blame.ENVIRONMENT)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +180,7 @@ def test_an_interpreter_that_is_none(tmp_path: Path, commit: Commit, program: st
     fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
     with (
         opened(make_config(tmp_path, 'python = "./fake-python"')) as backend,
-        pytest.raises(UsageError, match=message),
+        pytest.raises(WorkspaceFailure, match=message),
         backend.workspace(commit, BASELINE, None),
     ):
         pytest.fail("it could be prepared")

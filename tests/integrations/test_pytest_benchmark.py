@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import importlib.util
 import json
+from types import SimpleNamespace
 
 import pytest
 from canned import measured
 from cases import case_of
 
-from pytest_perfagents.integrations.pytest_benchmark import rows_of
+from pytest_perfagents.integrations.pytest_benchmark import Rows, rows_of
 from pytest_perfagents.records import outcome_to_json
 
 pytest.importorskip("pytest_benchmark")
@@ -72,7 +74,8 @@ def test_the_same_run_is_compared_and_gated(two_agents):
 
 
 def test_histogram_grouping_and_sorting_work(two_agents):
-    pytest.importorskip("pygal")
+    if importlib.util.find_spec("pygal") is None:  # to import it would let importlib_metadata take over
+        pytest.skip("pygal is not installed")
     two_agents.run("--perf-repo", "minivllm", "--benchmark-histogram=hist").assert_outcomes(passed=2)
     assert list(two_agents.folder.glob("hist*.svg"))
 
@@ -107,3 +110,16 @@ def test_a_benchmark_plugin_that_takes_no_rows_is_a_warning(two_agents):
     result.assert_outcomes(passed=2)
     assert result.stdout.str().count("takes no rows of ours") == 1
     assert two_agents.report()["summary"]["total"] == 2
+
+
+def test_agents_that_are_settled_at_different_looks_share_the_longer_row():
+    record = outcome_to_json(measured(case_of(), "SUCCESS_NEUTRAL"))
+    session = SimpleNamespace(benchmarks=[])
+    option = SimpleNamespace(perf_compare_by="run", benchmark_disable=False, benchmark_enable=False)
+    rows = Rows(SimpleNamespace(option=option, _benchmarksession=session))
+    times = record["sides"]["baseline"]["samples_s"]
+    for count in (2, len(times), 3):
+        record["sides"]["baseline"]["samples_s"] = times[:count]
+        rows.pytest_runtest_logreport(SimpleNamespace(perfagents=json.dumps({"record": record})))
+    assert len(session.benchmarks) == 3
+    assert session.benchmarks[0].stats.data == times

@@ -54,7 +54,8 @@ def find_interpreter(repo: RepoConfig, folder: Path, env: Mapping[str, str]) -> 
     found = run(Command(argv, folder, env, PROBE_S))
     key = f"[repos.{repo.name}] python"
     if found.ending is Ending.NOT_STARTED:
-        raise UsageError(f"{key}: {found.stderr}; name the interpreter that runs the measured code")
+        why = "cannot be started" if repo.python.exists() else "is not there"
+        raise UsageError(f"{key}: {repo.python} {why}")
     try:
         facts = json.loads(found.stdout)
     except ValueError:

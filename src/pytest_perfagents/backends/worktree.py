@@ -181,7 +181,10 @@ class WorktreeBackend:
             folder = self._session.folder / "interpreters"
             folder.mkdir(exist_ok=True)
             env = child_env(os.environ, session_id=self._session.id, private=make_private(self._session.tmp))
-            self._interpreters[repo.name] = find_interpreter(repo, folder, env)
+            try:
+                self._interpreters[repo.name] = find_interpreter(repo, folder, env)
+            except UsageError as error:  # one repository's trouble: the others are evaluated
+                raise WorkspaceFailure(_no_interpreter(repo, str(error))) from error
         return self._interpreters[repo.name]
 
     def _prepared(self, workspace: WorktreeWorkspace, commit: Commit) -> WorktreeWorkspace:
@@ -201,6 +204,8 @@ class WorktreeBackend:
                 raise WorkspaceFailure(refused.failure(role)) from refused
         if not (root / repo.import_root).is_dir():
             raise WorkspaceFailure(_no_import_root(repo, commit, role))
+        if role is not Role.PATCHED and not any(_has_package(root / repo.import_root, name) for name in repo.packages):
+            raise WorkspaceFailure(_no_package(repo, commit, role))
         copied = copy_overlay(root, repo)
         env = {**workspace.environment(), "PATH": _path_of(repo)}
         failure = build(repo, root, env, role, self._config.timeout_s)
@@ -228,6 +233,28 @@ def _unknown_repo(commit: Commit, side: Side) -> Failure:
         side.role,
         Blame.ENVIRONMENT,
         f"add [repos.{commit.repo}] with its path to perfagents.toml",
+    )
+
+
+def _no_interpreter(repo: RepoConfig, reason: str) -> Failure:
+    hint = f"set `python` of [repos.{repo.name}] in perfagents.toml to the interpreter that runs the measured code"
+    return Failure(Category.BASELINE_NO_OUTPUT, Stage.PREPARE, reason, Role.BASELINE, Blame.ENVIRONMENT, hint)
+
+
+def _has_package(import_root: Path, name: str) -> bool:
+    place = import_root.joinpath(*name.split("."))
+    return place.is_dir() or place.with_name(f"{place.name}.py").is_file()
+
+
+def _no_package(repo: RepoConfig, commit: Commit, role: Role) -> Failure:
+    names = " or ".join(repo.packages)
+    return Failure(
+        Category.WRONG_TARGET,
+        Stage.PREPARE,
+        f"there is no package {names} in {repo.import_root} of {repo.name} at the {role} side of {commit.short}",
+        role,
+        Blame.ENVIRONMENT,
+        f"set `packages` and `import_root` of [repos.{repo.name}] in perfagents.toml to what the scripts import",
     )
 
 

@@ -63,9 +63,7 @@ TABLE: Mapping[Category, Row] = {
     Category.PATCH_INVALID: Row("xfailed", Stage.PREPARE, Blame.AGENT, "carried a patch that changes no code"),
     Category.PATCH_APPLY_FAILED: Row("xfailed", Stage.PREPARE, Blame.AGENT, "carried a patch that does not apply"),
     Category.NEEDS_BUILD: Row("xfailed", Stage.PREPARE, Blame.ENVIRONMENT, "need a build step"),
-    Category.GIT_WORKTREE_FAILED: Row(
-        "xfailed", Stage.PREPARE, Blame.ENVIRONMENT, "need a commit that is not in the clone"
-    ),
+    Category.GIT_WORKTREE_FAILED: Row("xfailed", Stage.PREPARE, Blame.ENVIRONMENT, "have no worktree"),
     Category.IMAGE_UNAVAILABLE: Row(
         "xfailed", Stage.PREPARE, Blame.ENVIRONMENT, "need a container image that is not here"
     ),

@@ -32,8 +32,12 @@ class PatchFailure(Exception):  # noqa: N818 - it carries a Failure
         reason: str,
         hint: str | None = None,
         evidence: Mapping[str, Any] | None = None,
+        *,
+        needs_baseline: bool = False,
     ):
+        """``needs_baseline``: a wrong configuration would look alike, so see first whether the baseline is sound."""
         super().__init__(f"{category}: {reason}")
+        self.needs_baseline = needs_baseline
         self.category = category
         self.reason = reason
         self.hint = hint
@@ -161,6 +165,7 @@ def _check_kinds(kinds: Mapping[str, Kind], repo: RepoConfig) -> None:
             f"the patch has no file that the measured code could load, only {_some(list(kinds))}",
             f"loadable is what lies in {places}; see `packages` and `import_root` of [repos.{repo.name}]",
             {"files": [printable(path) for path in kinds]},
+            needs_baseline=True,
         )
 
 

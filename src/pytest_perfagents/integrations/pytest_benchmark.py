@@ -93,7 +93,7 @@ class Rows:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self._seen: dict[str, tuple[float, ...]] = {}
+        self._seen: dict[str, tuple[tuple[float, ...], Any]] = {}
         self._is_broken = False
 
     @pytest.hookimpl(tryfirst=True)
@@ -112,21 +112,30 @@ class Rows:
         return bool(option.benchmark_disable and not option.benchmark_enable)
 
     def _add(self, session: Any, row: Row) -> None:
-        """Once: a side that several agents share is one row; other times under that name get a number."""
+        """Once: a side that several agents share is one row, the longest (agents are settled at different looks).
+
+        Other times under that name get a number.
+        """
         fullname, count = row.fullname, 1
         while fullname in self._seen:
-            if self._seen[fullname] == row.seconds:
+            known, made = self._seen[fullname]
+            if known[: len(row.seconds)] == row.seconds:
+                return
+            if row.seconds[: len(known)] == known:
+                made.stats.data[:] = row.seconds
+                self._seen[fullname] = row.seconds, made
                 return
             count += 1
             fullname = f"{row.fullname}#{count}"
         try:
-            session.benchmarks.append(_metadata(row, fullname))
+            made = _metadata(row, fullname)
+            session.benchmarks.append(made)
         except (AttributeError, ImportError, TypeError) as error:
             self._is_broken = True
             text = f"this pytest-benchmark takes no rows of ours ({error}); {_OLDEST} and later did"
             warnings.warn(pytest.PytestWarning(f"{text}; outcomes are not affected"), stacklevel=1)
             return
-        self._seen[fullname] = row.seconds
+        self._seen[fullname] = row.seconds, made
 
 
 def _metadata(row: Row, fullname: str) -> Any:

@@ -110,6 +110,7 @@ class Arena:
     patience: Patience
     lease: Lease
     check_results: bool = True
+    waited_s: float = 0.0
     tracks: dict[Side, Track] = field(default_factory=dict)
     lost: dict[Side, Trouble | Unequal] = field(default_factory=dict)
 
@@ -139,8 +140,11 @@ def measure(
     for number in range(looks[-1]):
         if spent_s + spent_s / max(number, 1) > budget_s or arena.patience.is_over:
             break
+        asked = arena.patience.clock()
+        progress(f"start {number + 1}: waiting for its turn on this machine")
         with arena.lease():
             began = arena.patience.clock()
+            arena.waited_s += began - asked
             start(active, schedule.plan_start(number, len(active), seed=arena.protocol.seed))
             spent_s += arena.patience.clock() - began
         if arena.patience.is_over and arena.tracks[BASELINE].wall_s:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import ceil
 from statistics import median
 from typing import Any
 
@@ -99,6 +100,7 @@ class Trial:
         )
         starts = len(arena.tracks[BASELINE].wall_s)
         self.notes |= {"measured_s": round(spent_s, 2), "start_s": round(spent_s / max(starts, 1), 3)}
+        self.notes |= {"waited_s": round(arena.waited_s, 2)}
         for side, trouble in arena.lost.items():
             record = self.admitted[side].record
             if isinstance(trouble, Unequal):
@@ -110,7 +112,7 @@ class Trial:
     def _budget_s(self, probes: Mapping[Side, probing.Probe]) -> float:
         protocol, baseline = self.config.protocol, probes[BASELINE]
         is_heavy = max(baseline.startup_s, baseline.call_s) > HEAVY_S
-        return (protocol.heavy_measure_s if is_heavy else protocol.measure_s) * max(1.0, len(probes) / 2)
+        return (protocol.heavy_measure_s if is_heavy else protocol.measure_s) * _shares(len(probes))
 
     # Judgement
 
@@ -162,7 +164,8 @@ class Trial:
     def _protocol(self, comparison: Comparison) -> Mapping[str, Any]:
         if comparison.needed_starts is None:
             return self.notes
-        return self.notes | {"needed_budget_s": round(comparison.needed_starts * self.notes["start_s"])}
+        arena_s = comparison.needed_starts * self.notes["start_s"]
+        return self.notes | {"needed_budget_s": ceil(arena_s / _shares(len(self.admitted)))}
 
     def _why(self, side: Side) -> Failure:
         """The baseline's failure is everybody's; else the side's own; else time was over before a single start."""
@@ -213,6 +216,11 @@ def _pace(config: Config, probes: Mapping[Side, probing.Probe], budget_s: float)
         fresh,
         protocol.warmups,
     )
+
+
+def _shares(sides: int) -> float:
+    """Budgets are for two sides; each further one gets half as much again."""
+    return max(1.0, sides / 2)
 
 
 def _side(case: Case) -> Side:

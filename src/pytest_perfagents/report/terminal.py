@@ -90,6 +90,7 @@ def _parts(outcomes: Sequence[Outcome], width: int) -> Iterable[RenderableType]:
         yield from [_table(shown)] if _width(shown) <= width else map(_stacked, shown)
         if len(lines) > MOST_ROWS:
             yield Text(f"... and {len(lines) - MOST_ROWS} more in the results")
+        yield from _undecided(outcomes)
         yield from _flags(outcomes)
         yield from _discoveries(outcomes)
         yield Text("")
@@ -209,6 +210,17 @@ def _stacked(line: Line) -> RenderableType:
     text.append(line.verdict, style=f"not bold {line.style}")
     text.append(f"{human if line.human != '-' else ''}, {line.checks}", style="not bold")
     return text
+
+
+def _undecided(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
+    """What would decide the inconclusive runs, by commit: its runs are measured together."""
+    budgets: dict[str, int] = {}
+    for outcome in outcomes:
+        if outcome.category is Category.SUCCESS_INCONCLUSIVE and outcome.protocol.get("needed_budget_s"):
+            commit = outcome.case.run.commit.name
+            budgets[commit] = max(budgets.get(commit, 0), int(outcome.protocol["needed_budget_s"]))
+    for commit, seconds in budgets.items():
+        yield Text(f"inconclusive: {commit} wants about --perf-budget {seconds}", style="yellow", no_wrap=True)
 
 
 def _flags(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:

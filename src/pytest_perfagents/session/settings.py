@@ -44,9 +44,20 @@ def gather_settings(config: pytest.Config, file: Path) -> Settings:
         tuple(option.perf_agent), tuple(option.perf_model), tuple(option.perf_commit), tuple(option.perf_repo)
     )
     loaded = _with_options(load_config(file), option)
+    _check_places(config, loaded)
     told: Mapping[str, Any] = getattr(config, "workerinput", {}).get("perfagents") or _names(loaded, option)
     gates = parse_gates(option.perf_fail_on)
     return Settings(loaded, selection, told["run"], told["resumed"], gates, option.perf_compare_by)
+
+
+def _check_places(config: pytest.Config, loaded: Config) -> None:
+    """What is written at the end must be writable at the start."""
+    if loaded.results.exists() and not loaded.results.is_dir():
+        raise UsageError(f"{loaded.file}: results = {loaded.results} is a file; name a folder")
+    if config.option.perf_json is not None:
+        report = config.invocation_params.dir / Path(config.option.perf_json).expanduser()
+        if report.is_dir():
+            raise UsageError(f"--perf-json {config.option.perf_json} is a folder; name a file in it")
 
 
 def _with_options(config: Config, option: Any) -> Config:
