@@ -183,7 +183,7 @@ VLLM = MAIN + '[repos.vllm]\npath = "../vllm"\n'
         ),
         (
             MAIN + '[perfagents.protocol]\nsides = ["patched", "human"]',
-            "[perfagents.protocol] sides must hold 'baseline' and at least one other side, each once",
+            "[perfagents.protocol] sides must hold 'baseline' and 'patched', and may hold 'human', each once",
         ),
         (
             MAIN + '[outcomes]\nPATCH_INVALD = "failed"',

@@ -396,3 +396,10 @@ def test_progress_names_the_commit(house):
     house.agent(ScriptedSide(call_s=0.005))
     house.evaluate()
     assert any(line.startswith("minivllm-1a2b3c4d: start 10") for line in house.lines)
+
+
+def test_a_program_that_says_it_missed_its_path_is_believed(house):
+    said = '{{"avg_ms": {}, "opt_path_hit": false}}\n'
+    house.sides[BASELINE] = ScriptedSide(style="program", program=program("3.0", text=said))
+    case = house.agent(ScriptedSide())
+    assert house.evaluate()[case.id].category is Category.OPT_PATH_NOT_HIT

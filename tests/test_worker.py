@@ -225,6 +225,13 @@ def test_ways_to_take_data(place: Place, experiment: str) -> None:
     assert (place.folder / "r").read_text() == "7"
 
 
+def test_defaults_stand_where_there_is_no_data(place: Place) -> None:
+    started = place.load("def experiment(n=7): return n\ndef store_result(r, p): open(p, 'w').write(str(r))\n")
+    ask(started, "turn")
+    ask(started, "store", path=str(place.folder / "r"))
+    assert (place.folder / "r").read_text() == "7"
+
+
 def test_environment_of_the_script_is_set_before_it_is_imported(place: Place) -> None:
     place.load(
         "import os\nassert os.environ['PROB_DEVICE'] == 'cpu'\ndef setup(): pass\ndef experiment(d): pass\n",

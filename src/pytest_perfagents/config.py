@@ -266,7 +266,7 @@ def _command(value: Any) -> tuple[str, ...]:
 def _sides(value: Any) -> tuple[Role, ...]:
     sides = tuple(Role(word) for word in many(one_of(list(Role)), '["baseline", "human", "patched"]')(value))
     if not {Role.BASELINE, Role.PATCHED} <= set(sides) or len(set(sides)) != len(sides):
-        raise ValueError("must hold 'baseline' and at least one other side, each once")
+        raise ValueError("must hold 'baseline' and 'patched', and may hold 'human', each once")
     return sides
 
 

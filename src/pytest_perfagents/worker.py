@@ -634,9 +634,9 @@ def collected(recorder: Recorder, began: int, ended: int) -> dict[str, Any]:
 
 
 def call_plan(function: Callable[..., Any], data: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """How ``experiment`` wants its data: not at all, as one argument, or spread over several."""
+    """How ``experiment`` wants its data: not at all, as one argument, spread over several, or its defaults."""
     places, required, takes_more = parameters_of(function)
-    if not places and not takes_more:
+    if (not places and not takes_more) or (data is None and not required):
         return (), {}
     if len(required) > 1 and isinstance(data, (tuple, list)) and len(required) <= len(data) <= len(places):
         return tuple(data), {}

@@ -54,7 +54,7 @@ def run_once(
     run = workspace.run_program(script, flags, timeout_s, env, seed=seed, padding=padding)
     report = parse_output(run.execution.stdout)
     clean = run.execution.ending is Ending.EXITED and run.execution.code == 0
-    if not clean or report is None or not report.seconds or report.blames:
+    if not clean or report is None or not report.seconds or report.blames or report.opt_path_hit is False:
         raise ProgramTrouble(Stage.RUN, run, report)
     return report.seconds, run
 
