@@ -48,7 +48,7 @@ def agents(file: Path) -> None:
         by_repo = {repo: count for (name, repo), count in sorted(counts.items()) if name == alias}
         details = ", ".join(f"{count} {repo}" for repo, count in by_repo.items())
         click.echo(f"{alias:{width}}  {sum(by_repo.values()):5}  {details}")
-    click.echo(f"{len(runs)} runs of {len({run.commit.name for run in runs})} commits")
+    click.echo(f"{len(runs)} runs, commits: {len({run.commit.name for run in runs})}")
 
 
 @commands.command()

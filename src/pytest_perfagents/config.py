@@ -120,7 +120,9 @@ def _parse(file: Path, shown: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UsageError(f"{shown}: not UTF-8: {error.reason} at byte {error.start}") from None
     except OSError as error:
-        raise UsageError(f"{shown}: cannot be read: {error.strerror}; --perf-config names another file") from None
+        raise UsageError(
+            f"{shown}: cannot be read: {error.strerror}; name another with --perf-config, or -c of perfagents"
+        ) from None
 
 
 def _config(file: Path, top: Table) -> Config:

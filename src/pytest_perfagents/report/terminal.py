@@ -17,6 +17,7 @@ from pytest_perfagents.diagnosis.causes import group_causes, recoverable
 from pytest_perfagents.model import Category, Change, Outcome
 from pytest_perfagents.records import outcome_from_json
 
+FEW_RUNS = 3
 MOST_ROWS = 200
 TITLES = ("commit", "agent", "speedup", "interval", "verdict", "human", "of human", "result")
 FALSE_DISCOVERIES = 0.05
@@ -95,12 +96,14 @@ def _parts(outcomes: Sequence[Outcome], width: int) -> Iterable[RenderableType]:
         yield from _discoveries(outcomes)
         yield Text("")
     causes = group_causes(outcomes)
+    labels = {outcome.case.id: _label(outcome) for outcome in outcomes}
     for cause in causes:
         blame = f", {cause.blame}" if cause.blame else ""
         yield Text(f"{cause.text} ({cause.category}{blame})", style="cyan")
         if cause.hint:
             yield Text(f"    hint: {cause.hint}", no_wrap=True)
-        yield _indented(f"in {_some(cause.commits)}")
+        few = len(cause.runs) <= FEW_RUNS
+        yield _indented(f"in {_some([labels[run] for run in cause.runs] if few else cause.commits)}")
     if recoverable(causes):
         yield Text(f"mending scripts and environments would bring back {_runs(recoverable(causes))}")
     if causes:
@@ -249,6 +252,11 @@ def _discoveries(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
 
 
 # Words
+
+
+def _label(outcome: Outcome) -> str:
+    run = outcome.case.run
+    return f"{run.commit.name} {run.alias} {run.item}"
 
 
 def _counts(records: Sequence[Mapping[str, Any]], not_run: int, resumed: int) -> str:
