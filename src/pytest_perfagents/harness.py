@@ -58,6 +58,7 @@ class Evaluator:
             else:
                 outcomes[case.id] = self._stamp(Outcome(case, None, failure), self.clock())
         size = max(1, self.config.protocol.max_sides - len(set(self.config.protocol.sides) - {Role.PATCHED}))
+        limit_s = min(self.config.timeout_s, (deadline - self.clock()) / max(len(cases), 1))
         for i in range(0, len(ready), size):
             began = self.clock()
             together = sorted(ready[i : i + size], key=_recorded_length, reverse=True)
@@ -66,7 +67,7 @@ class Evaluator:
                 self.config,
                 self.backend,
                 together,
-                Patience(self.config.timeout_s, share, self.clock),
+                Patience(limit_s, share, self.clock),
                 lease=self.lease,
                 progress=self.progress,
             )

@@ -62,7 +62,7 @@ class ResultsWriter:
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Write one line in one piece, and wait until it is on the disk."""
-        line = json.dumps({**record, "recorded_at": now()}, ensure_ascii=False, allow_nan=False) + "\n"
+        line = json.dumps({**record, "recorded_at": now()}, allow_nan=False) + "\n"
         if self._descriptor is None:
             self._descriptor = self._open()
         data = memoryview(line.encode())

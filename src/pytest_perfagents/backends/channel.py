@@ -112,6 +112,7 @@ class ChannelWorker:
         """Ask it to exit, end what is left."""
         if self._closed is None:
             try:
+                self._child.remember_family()
                 self.send("exit")
                 self._child.wait(EXIT_S)
             finally:

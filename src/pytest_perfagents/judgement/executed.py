@@ -14,11 +14,13 @@ class ExecutedLines:
     """``lines`` added lines hold code (none where a patch only deletes), ``executed`` of them had an effect.
 
     ``in_call`` of those ran inside the timed call itself; the others at import or while the data were made.
+    ``passive`` lines are imports and signatures that ran at import, of which nobody can say whether they had an effect.
     """
 
     lines: int
     executed: int
     in_call: int
+    passive: int = 0
 
 
 def count_executed(sources: Mapping[str, str], added: Lines, traced: Mapping[str, Lines]) -> ExecutedLines:
@@ -28,15 +30,17 @@ def count_executed(sources: Mapping[str, str], added: Lines, traced: Mapping[str
     A line that ran at import counts unless it is there that functions are defined and modules imported: a new function
     that nobody calls has run its ``def`` line all the same.
     """
-    lines = executed = in_call = 0
+    lines = executed = in_call = passive = 0
     for path, source in sources.items():
         of_patch = set(traced["executable"].get(path, ())) & set(added.get(path, ()))
         called = of_patch & set(traced["call"].get(path, ()))
-        imported = set(traced["import"].get(path, ())) - passive_lines(source)
+        at_import, idle = set(traced["import"].get(path, ())), passive_lines(source)
+        imported = at_import - idle
+        passive += len(of_patch & at_import & idle)
         lines += len(of_patch)
         executed += len(of_patch & (called | imported | set(traced["setup"].get(path, ()))))
         in_call += len(called)
-    return ExecutedLines(lines, executed, in_call)
+    return ExecutedLines(lines, executed, in_call, passive)
 
 
 def passive_lines(source: str) -> set[int]:

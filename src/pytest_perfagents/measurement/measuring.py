@@ -62,11 +62,21 @@ class Track:
     hidden_cpu_s: list[float] = field(default_factory=list)
     inside_s: float = 0.0
     outside_s: float = 0.0
-    uses_gpu: bool = False
+    cuda_s: list[tuple[float, ...]] = field(default_factory=list)
 
-    def samples(self, side: Side, iterations: int, starts: int) -> SideSamples:
-        """The first ``starts`` starts as a value."""
-        return SideSamples(side, iterations, tuple(self.wall_s[:starts]), tuple(self.cpu_s[:starts]))
+    @property
+    def uses_gpu(self) -> bool:
+        """Whether every turn was timed by CUDA events too."""
+        return (
+            bool(self.cuda_s)
+            and all(map(len, self.cuda_s))
+            and list(map(len, self.cuda_s)) == list(map(len, self.wall_s))
+        )
+
+    def samples(self, side: Side, iterations: int, starts: int, *, by_gpu: bool = False) -> SideSamples:
+        """The first ``starts`` starts as a value; ``by_gpu`` puts the time of CUDA events where wall time stands."""
+        wall_s = self.cuda_s if by_gpu else self.wall_s
+        return SideSamples(side, iterations, tuple(wall_s[:starts]), tuple(self.cpu_s[:starts]))
 
 
 @dataclass(slots=True)
@@ -77,6 +87,7 @@ class Live:
     track: Track
     walls: list[float] = field(default_factory=list)
     cpus: list[float] = field(default_factory=list)
+    cudas: list[float] = field(default_factory=list)
     cpu_at_start: float | None = None
     accounted_cpu_s: float = 0.0
 
@@ -92,7 +103,7 @@ class Patience:
     @property
     def left_s(self) -> float:
         """For the next request; never nothing, so that it is the request that times out."""
-        return max(0.05, min(self.timeout_s, self.deadline - self.clock()))
+        return max(0.05, min(self.timeout_s, self.deadline - self.clock(), 1e6))
 
     @property
     def is_over(self) -> bool:
@@ -179,6 +190,7 @@ def driven_start(arena: Arena, pace: Pace, sides: list[Side], plan: schedule.Sta
             if side not in arena.lost:
                 each.track.wall_s.append(tuple(each.walls))
                 each.track.cpu_s.append(tuple(each.cpus))
+                each.track.cuda_s.append(tuple(each.cudas))
 
 
 def _launch(arena: Arena, sides: list[Side], plan: schedule.StartPlan, live: dict[Side, Live]) -> None:
@@ -231,11 +243,9 @@ def _note(each: Live, reply: Reply, iterations: int) -> None:
     track.outside_s += reply.wall_s
     track.gaps_s.append(reply.wall_s - inside_s)
     each.accounted_cpu_s += value["cpu_ns"] / 1e9 + value["setup_ns"] / 1e9
-    wall_s = value["wall_ns"] / 1e9
     if value.get("cuda_ms") is not None:
-        track.uses_gpu = True
-        wall_s = value["cuda_ms"] / 1e3
-    each.walls.append(wall_s / iterations)
+        each.cudas.append(value["cuda_ms"] / 1e3 / iterations)
+    each.walls.append(value["wall_ns"] / 1e9 / iterations)
     each.cpus.append(value["cpu_ns"] / 1e9 / iterations)
 
 
@@ -279,7 +289,15 @@ def _request(arena: Arena, side: Side, each: Live, op: str, **arguments: Any) ->
 
 
 def _accepted(arena: Arena, side: Side, each: Live, reply: Reply, stage: Stage) -> Reply | None:
-    if reply.ok:
+    if reply.ok and all(_is_time(reply.value.get(name, 0)) for name in ("wall_ns", "cpu_ns", "setup_ns")):
         return reply
+    if reply.ok:
+        error = {"type": "ValueError", "message": "the worker's answer holds no times: something else answered"}
+        arena.lost[side] = Trouble(stage, error=error, execution=each.worker.close())
+        return None
     arena.lost[side] = Trouble(stage, error=reply.error, execution=each.worker.close())
     return None
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -125,10 +125,10 @@ class Trial:
         starts = min(len(track.wall_s), len(arena.tracks.get(BASELINE, Track()).wall_s))
         if side in self.rejected or side in arena.lost or not starts:
             return None
-        baseline, candidate = self._samples(arena, BASELINE, starts), self._samples(arena, side, starts)
+        baseline, candidate = self._pair(arena, side, starts)
         if self.notes["style"] not in probing.DRIVEN_STYLES:
             clock = "script"
-        elif track.uses_gpu:
+        elif track.uses_gpu and arena.tracks[BASELINE].uses_gpu:
             clock = "cuda"
         else:
             clock = judge.clock_for([baseline, candidate])
@@ -136,8 +136,12 @@ class Trial:
         rule = judge.Rule(protocol.threshold, protocol.confidence, protocol.looks)
         return judge.compare(baseline, candidate, clock=clock, rule=rule)
 
-    def _samples(self, arena: Arena, side: Side, starts: int) -> SideSamples:
-        return arena.tracks[side].samples(side, int(self.notes.get("iterations", 1)), starts)
+    def _pair(self, arena: Arena, side: Side, starts: int) -> tuple[SideSamples, SideSamples]:
+        """Baseline and candidate on one clock: the GPU's where both have it."""
+        by_gpu = arena.tracks[side].uses_gpu and arena.tracks[BASELINE].uses_gpu
+        calls = int(self.notes.get("iterations", 1))
+        baseline = arena.tracks[BASELINE].samples(BASELINE, calls, starts, by_gpu=by_gpu)
+        return baseline, arena.tracks[side].samples(side, calls, starts, by_gpu=by_gpu)
 
     # Outcomes
 
@@ -153,12 +157,9 @@ class Trial:
         if tampering is not None:
             return Outcome(case, None, failures.tampered(tampering), integrity=record, protocol=self.notes)
         human = self._compare(arena, HUMAN)
-        sides = {
-            "baseline": self._samples(arena, BASELINE, comparison.starts),
-            "patched": self._samples(arena, side, comparison.starts),
-        }
+        sides = dict(zip(("baseline", "patched"), self._pair(arena, side, comparison.starts), strict=True))
         if human is not None:
-            sides["human"] = self._samples(arena, HUMAN, human.starts)
+            sides["human"] = self._pair(arena, HUMAN, human.starts)[1]
         return Outcome(case, comparison, None, human, sides, record, protocol=self._protocol(comparison))
 
     def _protocol(self, comparison: Comparison) -> Mapping[str, Any]:
@@ -186,6 +187,7 @@ class Trial:
             integrity.first_call_flag(_calls(base), _calls(mine)),
             integrity.shift_flag("import", base.import_s, mine.import_s),
             integrity.shift_flag("setup", base.setup_s, mine.setup_s),
+            "it uses a GPU and the baseline does not" if mine.uses_gpu and not base.uses_gpu else None,
         )
         return replace(
             self.admitted[side].record,
@@ -209,7 +211,9 @@ def _pace(config: Config, probes: Mapping[Side, probing.Probe], budget_s: float)
     round_s = sum(iterations * probe.call_s + fresh * probe.setup_s for probe in probes.values())
     affordable = int(budget_s / protocol.looks[0] / max(round_s, 1e-9))
     if affordable < protocol.turns:
-        return Pace(iterations, max(1, affordable), fresh, min(protocol.warmups, max(0, affordable - 1)))
+        is_dear = baseline.call_s > budget_s / protocol.looks[0]  # warm-ups go only where the baseline itself is dear
+        warmups = min(protocol.warmups, max(0, affordable - 1)) if is_dear else protocol.warmups
+        return Pace(iterations, max(1, affordable), fresh, warmups)
     return Pace(
         iterations,
         schedule.turns_per_start(baseline.startup_s, round_s, protocol.turns),

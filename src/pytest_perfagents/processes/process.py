@@ -67,6 +67,7 @@ class Child:
         self._grace_s = grace_s
         self._marker = token_hex(8)
         self._execution: Execution | None = None
+        self._family: list[psutil.Process] = []
         self._pidfd: int | None = None
         self._buffer = bytearray()
         self._capture = Capture()
@@ -213,13 +214,18 @@ class Child:
         ):
             self._ended_at = time.perf_counter()
 
+    def remember_family(self) -> None:
+        """Note who descends from it, before it may go: a child in a session of its own is not found afterwards."""
+        if self._process is not None and self._process.returncode is None:
+            self._family = orphans.descendants(self._process.pid)
+
     def _end(self, timed_out: bool, grace_s: float, note: str) -> Execution:
         process = self._process
         assert process is not None
         deadline = time.monotonic() + grace_s
         family: list[psutil.Process] = []
         try:
-            family = [] if self.wait(0) else orphans.descendants(process.pid)
+            family = self._family + ([] if self.wait(0) else orphans.descendants(process.pid))
             self._signal(signal.SIGTERM)
             self.wait(grace_s)
             orphans.await_gone(self._relatives(family), deadline)

@@ -38,7 +38,7 @@ def write_report(file: Path, report: Json) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     half = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        half.write_text(json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        half.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         half.replace(file)
     finally:
         half.unlink(missing_ok=True)

@@ -103,9 +103,14 @@ class Evaluation:
                 self._evaluate(case, timeout_s)
                 return
             found = {case.id: _harness_error(case, error, time.monotonic() - began)}
-        for outcome in found.values():
-            self._writer.append(self.record(outcome))
         self._outcomes.update(found)
+        try:
+            for outcome in found.values():
+                self._writer.append(self.record(outcome))
+        except OSError as error:
+            raise UsageError(
+                f"results {self.settings.folder}: {error.strerror}; make room there and go on with --perf-resume"
+            ) from error
 
     @property
     def evaluator(self) -> ArenaEvaluator:

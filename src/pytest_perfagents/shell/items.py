@@ -56,7 +56,7 @@ class PerfItem(pytest.Item):
     @classmethod
     def of(cls, parent: PerfCommit, name: str, case: Case) -> PerfItem:
         """The item of a case; its alias is a keyword, so that ``-k sonnet45`` finds it."""
-        item: PerfItem = cls.from_parent(parent, name=name)
+        item: PerfItem = cls.from_parent(parent, name=name, nodeid=f"{parent.nodeid}::{name}")
         item.case = case
         item.extra_keyword_matches.add(case.run.alias)
         return item
