@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from pytest_perfagents.backends.base import Reply
 from pytest_perfagents.backends.scripted import Dies, Hangs, Raises, ScriptedBackend, ScriptedSide
 from pytest_perfagents.config import Config, ProtocolConfig, RepoConfig
 from pytest_perfagents.gitrepo.patches import read_patch
 from pytest_perfagents.harness import Evaluator, fingerprint
+from pytest_perfagents.measurement.measuring import error_in
 from pytest_perfagents.model import (
     BASELINE,
     HUMAN,
@@ -403,3 +405,37 @@ def test_a_program_that_says_it_missed_its_path_is_believed(house):
     house.sides[BASELINE] = ScriptedSide(style="program", program=program("3.0", text=said))
     case = house.agent(ScriptedSide())
     assert house.evaluate()[case.id].category is Category.OPT_PATH_NOT_HIT
+
+
+def test_a_dear_neighbour_does_not_leave_others_with_cold_calls(house):
+    lazy = house.agent(ScriptedSide(call_s=lambda number: 0.080 if number == 0 else 0.0001), "lazy")
+    house.agent(ScriptedSide(call_s=1.5), "slow")
+    outcome = house.evaluate(seconds=1e6)[lazy.id]
+    assert outcome.comparison.point > 50
+    assert outcome.integrity.first_call_speedup < 1
+
+
+def test_one_hanging_patch_spends_its_own_time_and_no_neighbours(house):
+    house.agent(ScriptedSide(mishaps={"turn": Hangs()}), "hang")
+    fine = house.agent(ScriptedSide(call_s=0.005), "fine")
+    outcome = house.evaluate(seconds=2 * 8.0)[fine.id]
+    assert outcome.category is Category.SUCCESS_IMPROVEMENT
+
+
+def test_a_gpu_that_only_the_patched_side_has_is_no_clock(house):
+    case = house.agent(ScriptedSide(cuda=True))
+    outcome = house.evaluate()[case.id]
+    assert outcome.comparison.clock == "cpu"
+    assert any("uses a GPU" in flag for flag in outcome.integrity.flags)
+
+
+def test_sides_that_both_use_a_gpu_are_timed_by_it(house):
+    house.sides = {BASELINE: ScriptedSide(cuda=True), HUMAN: ScriptedSide(cuda=True)}
+    case = house.agent(ScriptedSide(cuda=True, call_s=0.005))
+    assert house.evaluate()[case.id].comparison.clock == "cuda"
+
+
+@pytest.mark.parametrize("value", ["nan", -5, None, True])
+def test_an_answer_without_times_is_no_answer(value):
+    reply = Reply(True, {"wall_ns": value, "cpu_ns": 1, "setup_ns": 0}, None, 0.1, None)
+    assert "holds no times" in error_in(reply)["message"]

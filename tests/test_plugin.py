@@ -292,3 +292,11 @@ def test_the_configuration_is_found_from_a_folder_below_it(project, monkeypatch)
     (project.folder / "below").mkdir()
     monkeypatch.chdir(project.folder / "below")
     project.run("--agent", "trae_gpt5").assert_outcomes(passed=1)
+
+
+def test_last_failed_runs_only_what_failed(project):
+    project.add_run("SUCCESS_REGRESSION")
+    project.add_run("SUCCESS_NEUTRAL")
+    args = ["--agent", "trae_gpt5", "--perf-fail-on", "regression"]
+    project.pytester.runpytest_subprocess(*args).assert_outcomes(failed=1, passed=1)
+    project.pytester.runpytest_subprocess(*args, "--lf").assert_outcomes(failed=1, deselected=1)

@@ -148,3 +148,11 @@ def test_a_report_replaces_the_old_one_whole_and_makes_its_folder(tmp_path):
     write_report(file, report_to_json([], []))
     assert json.loads(file.read_text())["outcomes"] == []
     assert [path.name for path in file.parent.iterdir()] == ["out.json"]
+
+
+def test_text_that_utf8_cannot_hold_is_stored_all_the_same(tmp_path):
+    record = {**record_of(0), "reason": "bad \ud800"}
+    with ResultsWriter(tmp_path / "run") as writer:
+        writer.append(record)
+    [stored] = load_results(tmp_path / "run").records.values()
+    assert stored["reason"] == "bad \ud800"

@@ -289,14 +289,20 @@ def _request(arena: Arena, side: Side, each: Live, op: str, **arguments: Any) ->
 
 
 def _accepted(arena: Arena, side: Side, each: Live, reply: Reply, stage: Stage) -> Reply | None:
-    if reply.ok and all(_is_time(reply.value.get(name, 0)) for name in ("wall_ns", "cpu_ns", "setup_ns")):
+    error = error_in(reply)
+    if error is None:
         return reply
-    if reply.ok:
-        error = {"type": "ValueError", "message": "the worker's answer holds no times: something else answered"}
-        arena.lost[side] = Trouble(stage, error=error, execution=each.worker.close())
-        return None
-    arena.lost[side] = Trouble(stage, error=reply.error, execution=each.worker.close())
+    arena.lost[side] = Trouble(stage, error=error, execution=each.worker.close())
     return None
+
+
+def error_in(reply: Reply) -> Mapping[str, Any] | None:
+    """What went wrong by the worker's own word, or that its word cannot be the worker's."""
+    if not reply.ok:
+        return reply.error or {"type": "ValueError", "message": "the worker refused without a reason"}
+    if all(_is_time(reply.value.get(name, 0)) for name in ("wall_ns", "cpu_ns", "setup_ns")):
+        return None
+    return {"type": "ValueError", "message": "the worker's answer holds no times: something else answered"}
 
 
 def _is_time(value: object) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_perfagents.backends.base import Reply, Worker, WorkerEnded, Workspace
-from pytest_perfagents.measurement.measuring import Patience, Trouble
+from pytest_perfagents.measurement.measuring import Patience, Trouble, error_in
 from pytest_perfagents.model import Stage
 
 PROBE_HASH_SEED = 1
@@ -46,8 +46,9 @@ class _Conversation:
             reply = self.worker.request(op, self.patience.left_s, **arguments)
         except WorkerEnded as end:
             raise Trouble(stage, execution=end.execution) from None
-        if not reply.ok:
-            raise Trouble(stage, error=reply.error, execution=self.worker.close())
+        error = error_in(reply)
+        if error is not None:
+            raise Trouble(stage, error=error, execution=self.worker.close())
         return reply
 
 
