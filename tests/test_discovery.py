@@ -304,6 +304,13 @@ def test_commit_in_the_name_of_the_folder(tree: Tree) -> None:
     assert "no commit is named but in the name of its folder" in run.trouble
 
 
+def test_journal_that_is_a_pipe_keeps_nobody_waiting(tree: Tree) -> None:
+    folder = tree.add("runs/vllm/trae/gpt-5/2026-01-01_00-00-00/vllm_core-0000", {"run_summary.json": summary()})
+    os.mkfifo(folder / "journal.json")
+    [run] = tree.runs()
+    assert run.commit.human == HUMAN
+
+
 def test_journal_that_is_a_folder(tree: Tree) -> None:
     (tree.add(HIERARCHICAL, {}) / "journal.json").mkdir()
     assert "journal.json cannot be read: Is a directory" in tree.run().trouble

@@ -157,7 +157,7 @@ def _content(path: str, name: str, troubles: list[str]) -> bytes | None:
 
 def _read(path: str) -> bytes:
     """A file's bytes, ``LARGEST`` and a little at most; without the layers that cost as much as the reading."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO must not keep us waiting
     try:
         pieces = [os.read(handle, CHUNK)]
         size = len(pieces[0])
