@@ -82,7 +82,7 @@ class Evaluator:
             return failure
         repo = self.config.repos.get(case.run.commit.repo)
         if repo is None:
-            return failures.unknown_repository(case.run, self.config.file.name)
+            return failures.unknown_repository(case.run.commit, self.config.file.name)
         if case.script is None:
             return failures.no_script(case.run.commit, self.config.scripts)
         return _patch_failure(case, repo)

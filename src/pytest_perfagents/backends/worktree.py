@@ -146,7 +146,7 @@ class WorktreeBackend:
         """A worktree of the side, patched, with overlay and build; raises WorkspaceFailure, UsageError."""
         repo = self._config.repos.get(commit.repo)
         if repo is None:
-            raise WorkspaceFailure(_unknown_repo(commit, side))
+            raise WorkspaceFailure(failures.unknown_repository(commit, self._config.file.name))
         with ExitStack() as stack:
             read = None if patch is None else _read(patch, repo, side)
             root = self._tree(stack, repo, commit, side)
@@ -223,17 +223,6 @@ def _read(patch: Path, repo: RepoConfig, side: Side) -> Patch:
         raise WorkspaceFailure(failure.failure(side.role)) from failure
     except OSError as error:
         raise WorkspaceFailure(failures.unreadable_patch(patch, error)) from error
-
-
-def _unknown_repo(commit: Commit, side: Side) -> Failure:
-    return Failure(
-        Category.GIT_WORKTREE_FAILED,
-        Stage.PREPARE,
-        f"{commit.repo} is not configured",
-        side.role,
-        Blame.ENVIRONMENT,
-        f"add [repos.{commit.repo}] with its path to perfagents.toml",
-    )
 
 
 def _no_interpreter(repo: RepoConfig, reason: str) -> Failure:

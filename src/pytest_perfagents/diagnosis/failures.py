@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_perfagents.diagnosis import taxonomy
-from pytest_perfagents.model import AgentRun, Category, Commit, Failure, Role
+from pytest_perfagents.model import Category, Commit, Failure, Role
 
 
 def failure(
@@ -30,13 +30,13 @@ def failure(
     )
 
 
-def unknown_repository(run: AgentRun, config_file: str) -> Failure:
+def unknown_repository(commit: Commit, config_file: str) -> Failure:
     """No ``[repos.…]`` means the repository that the run names."""
-    name = run.commit.repo or "the run's repository"
+    name = commit.repo or "the run's repository"
     return failure(
         Category.GIT_WORKTREE_FAILED,
         f"{name} is not configured",
-        hint=f"add [repos.{run.commit.repo}] with its path to {config_file}, or this name to the 'match' of another",
+        hint=f"add [repos.{commit.repo}] with its path to {config_file}, or this name to the 'match' of another",
     )
 
 

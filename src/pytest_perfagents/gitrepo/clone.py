@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_perfagents.gitrepo.command import gitpython
 from pytest_perfagents.gitrepo.failure import GitFailure, shown
-from pytest_perfagents.model import BackendError
 
 if TYPE_CHECKING:
     from git.config import GitConfigParser
@@ -65,11 +65,7 @@ def inspect_clone(name: str, path: Path) -> Clone:
 
 
 def _inspect_repository(name: str, path: Path) -> Clone:
-    try:
-        import git  # looks for the git program as it is imported
-    except ImportError as error:
-        raise BackendError(f"git cannot be started: {str(error).splitlines()[0]}; install git") from error
-
+    git = gitpython()
     try:
         with git.Repo(path, search_parent_directories=False, expand_vars=False) as repo:
             return _read(path, Path(repo.common_dir), repo.config_reader("repository"))

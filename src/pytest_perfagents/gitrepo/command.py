@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pytest_perfagents.model import BackendError
 
@@ -106,11 +107,21 @@ def run_git(
         raise
 
 
-def _start(folder: Path, arguments: list[str], env: dict[str, str], *, with_stdin: bool) -> subprocess.Popen[bytes]:
+def gitpython() -> Any:
+    """GitPython, imported when it is first needed.
+
+    Raises:
+        BackendError: there is no git.
+    """
     try:
         import git  # looks for the git program as it is imported
     except ImportError as error:
         raise BackendError(f"git cannot be started: {str(error).splitlines()[0]}; install git") from error
+    return git
+
+
+def _start(folder: Path, arguments: list[str], env: dict[str, str], *, with_stdin: bool) -> subprocess.Popen[bytes]:
+    git = gitpython()
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     inherited = [flag for name in os.environ if name.startswith("GIT_") for flag in ("-u", name)]
     assignments = [f"{name}={value}" for name, value in {**env, **kept}.items()] if inherited else []
@@ -123,7 +134,7 @@ def _start(folder: Path, arguments: list[str], env: dict[str, str], *, with_stdi
         env=env,
         start_new_session=True,
     )
-    child = handle.proc
+    child: subprocess.Popen[bytes] | None = handle.proc
     assert child is not None
     handle.proc = None  # else its finalizer would wait for a process that is ours to end
     return child
