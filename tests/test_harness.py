@@ -13,7 +13,7 @@ from pytest_perfagents.backends.scripted import Dies, Hangs, Raises, ScriptedBac
 from pytest_perfagents.config import Config, ProtocolConfig, RepoConfig
 from pytest_perfagents.gitrepo.patches import read_patch
 from pytest_perfagents.harness import Evaluator, fingerprint
-from pytest_perfagents.measurement.measuring import error_in
+from pytest_perfagents.measurement.arena import error_in
 from pytest_perfagents.model import (
     BASELINE,
     HUMAN,

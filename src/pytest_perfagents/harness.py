@@ -17,7 +17,7 @@ from pytest_perfagents.backends.base import Backend
 from pytest_perfagents.config import Config, RepoConfig
 from pytest_perfagents.diagnosis import failures
 from pytest_perfagents.gitrepo.patches import PatchFailure, read_patch
-from pytest_perfagents.measurement.measuring import Clock, Lease, Patience, Progress
+from pytest_perfagents.measurement.arena import Clock, Lease, Patience, Progress
 from pytest_perfagents.measurement.trial import Trial
 from pytest_perfagents.model import Case, Failure, Outcome, Role
 from pytest_perfagents.parsers.prediction import load_patch

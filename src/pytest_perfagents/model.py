@@ -326,12 +326,20 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Integrity:
-    """What was proven of the measured side; ``None`` where it could not be looked at."""
+    """What was proven of the measured side; ``None`` where it could not be looked at.
+
+    ``equivalence`` and ``fresh_inputs`` (the same comparison with other random data) are ``equal``, ``different`` or
+    ``unchecked``; ``equivalence_by`` says what compared: the ``script``'s own check or the results' ``structure``.
+    ``confined`` says whether the kernel kept the side from other trees and processes.
+    """
 
     loaded_from_workspace: bool | None = None
     patched_lines: int | None = None
     patched_lines_executed: int | None = None
     equivalence: str = "unchecked"
+    equivalence_by: str = ""
+    fresh_inputs: str = "unchecked"
+    confined: bool | None = None
     clock_ratio: float | None = None
     first_call_speedup: float | None = None
     flags: tuple[str, ...] = ()

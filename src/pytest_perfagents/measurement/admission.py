@@ -17,7 +17,7 @@ from pytest_perfagents.config import Config
 from pytest_perfagents.diagnosis import failures
 from pytest_perfagents.judgement import executed, provenance
 from pytest_perfagents.measurement import probing, programs
-from pytest_perfagents.measurement.measuring import Patience, Trouble
+from pytest_perfagents.measurement.arena import Patience, Trouble
 from pytest_perfagents.model import BASELINE, Case, Failure, Integrity, Role, Side, Stage
 
 

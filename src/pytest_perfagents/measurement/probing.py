@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_perfagents.backends.base import Reply, Worker, WorkerEnded, Workspace
-from pytest_perfagents.measurement.measuring import Patience, Trouble, error_in
+from pytest_perfagents.measurement.arena import Patience, Trouble, error_in
 from pytest_perfagents.model import Stage
 
 PROBE_HASH_SEED = 1

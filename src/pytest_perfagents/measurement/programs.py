@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pytest_perfagents.backends.base import ProgramRun, Workspace
 from pytest_perfagents.judgement import schedule
-from pytest_perfagents.measurement.measuring import Arena, Trouble
+from pytest_perfagents.measurement.arena import Arena, Trouble
 from pytest_perfagents.model import BASELINE, Ending, Side, Stage
 from pytest_perfagents.parsers.script_output import ScriptReport, parse_output
 

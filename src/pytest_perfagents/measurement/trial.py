@@ -8,16 +8,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import ceil
-from statistics import median
 from typing import Any
 
 from pytest_perfagents.backends.base import Backend
 from pytest_perfagents.config import Config
 from pytest_perfagents.diagnosis import failures
-from pytest_perfagents.judgement import integrity, judge, schedule
-from pytest_perfagents.measurement import measuring, probing, programs
+from pytest_perfagents.judgement import judge, schedule
+from pytest_perfagents.measurement import measuring, probing, programs, proving
 from pytest_perfagents.measurement.admission import Admitted, Gate, Rejected
-from pytest_perfagents.measurement.measuring import Arena, Lease, Pace, Patience, Progress, Track, Unequal
+from pytest_perfagents.measurement.arena import Arena, Lease, Pace, Patience, Progress, Track, Unequal
 from pytest_perfagents.model import (
     BASELINE,
     HUMAN,
@@ -152,8 +151,8 @@ class Trial:
             record = self.rejected[side].record if side in self.rejected else Integrity()
             record = replace(record, flags=self._flags(side))
             return Outcome(case, None, self._why(side), integrity=record, protocol=self.notes)
-        record = self._proof(arena, side)
-        tampering = integrity.tampering(_clocks(arena.tracks[BASELINE]), _clocks(arena.tracks[side]))
+        record = proving.proof(arena, side, self.admitted[side].record, self._flags(side))
+        tampering = proving.tampering(arena, side)
         if tampering is not None:
             return Outcome(case, None, failures.tampered(tampering), integrity=record, protocol=self.notes)
         human = self._compare(arena, HUMAN)
@@ -180,21 +179,6 @@ class Trial:
         if HUMAN in self.rejected:
             flags.append(f"the human's side was not measured: {self.rejected[HUMAN].failure.category}")
         return tuple(flags)
-
-    def _proof(self, arena: Arena, side: Side) -> Integrity:
-        mine, base = arena.tracks[side], arena.tracks[BASELINE]
-        noticed = (
-            integrity.first_call_flag(_calls(base), _calls(mine)),
-            integrity.shift_flag("import", base.import_s, mine.import_s),
-            integrity.shift_flag("setup", base.setup_s, mine.setup_s),
-            "it uses a GPU and the baseline does not" if mine.uses_gpu and not base.uses_gpu else None,
-        )
-        return replace(
-            self.admitted[side].record,
-            clock_ratio=_clocks(mine).ratio,
-            first_call_speedup=integrity.first_call_speedup(_calls(base), _calls(mine)),
-            flags=(*self._flags(side), *(flag for flag in noticed if flag)),
-        )
 
     def _environment(self) -> Mapping[str, Any]:
         described = self.admitted[BASELINE].workspace.describe()
@@ -229,11 +213,3 @@ def _shares(sides: int) -> float:
 
 def _side(case: Case) -> Side:
     return Side(Role.PATCHED, case.id)
-
-
-def _clocks(track: Track) -> integrity.Clocks:
-    return integrity.Clocks(track.gaps_s, track.hidden_cpu_s, track.inside_s, track.outside_s)
-
-
-def _calls(track: Track) -> integrity.Calls:
-    return integrity.Calls(track.first_call_s, [median(turns) for turns in track.cpu_s])
