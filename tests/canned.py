@@ -61,7 +61,8 @@ def comparison_of(category: str, candidate: Side, point: float | None = None) ->
 def samples_of(side: Side, seconds: float) -> SideSamples:
     """Two starts of two turns."""
     cpu = ((seconds, seconds * 1.25), (seconds * 1.5, seconds))
-    return SideSamples(side, 4, wall_s=tuple(tuple(s * 1.125 for s in turns) for turns in cpu), cpu_s=cpu)
+    wall, ready = (tuple(tuple(s * share for s in turns) for turns in cpu) for share in (1.125, 0.0625))
+    return SideSamples(side, 4, wall, cpu, ready)
 
 
 def measured(case: Case, category: str, *, baseline_s: float = 0.012, flags: tuple[str, ...] = ()) -> Outcome:
@@ -78,7 +79,7 @@ def measured(case: Case, category: str, *, baseline_s: float = 0.012, flags: tup
             "human": samples_of(HUMAN, baseline_s / 2),
             "patched": samples_of(patched, baseline_s / speedup),
         },
-        integrity=Integrity(True, 12, 9, "equal", 1.0, 1.49, flags),
+        integrity=Integrity(True, 12, 9, "equal", clock_ratio=1.0, first_call_speedup=1.49, flags=flags),
         environment={"python": "3.11.2"},
         protocol={"seed": 0},
         fingerprint="canned",

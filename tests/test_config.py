@@ -252,7 +252,7 @@ VALUES = st.recursive(
 )
 KEYS = ["runs", "scripts", "results", "cache", "timeout_s", "disk_gb"]
 REPO = ["path", "import_root", "packages", "python", "match", "env", "pass_env", "build", "overlay", "fetch"]
-PROTOCOL = ["threshold", "confidence", "sides", "mode", "warmups", "turns", "looks", "seed", "memory_gb"]
+PROTOCOL = ["threshold", "confidence", "alpha", "sides", "mode", "warmups", "turns", "looks", "seed", "memory_gb"]
 
 
 def toml(value: object) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import isclose
+from dataclasses import replace
+from math import exp, isclose
 
 import numpy as np
 import pytest
@@ -89,6 +90,46 @@ def test_the_cpu_clock_counts_only_for_code_that_computes_all_the_time_on_one_th
     assert clock_for([busy, busy]) == "cpu"
     assert clock_for([busy, idle]) == "wall"
     assert clock_for([busy, parallel]) == "wall"
+
+
+def test_time_without_a_core_is_no_waiting():
+    busy, idle = (samples(BASELINE, 0.01, busy=share) for share in (0.6, 0.6))
+    crowded = replace(busy, ready_s=tuple(tuple(s * 0.4 for s in turns) for turns in busy.wall_s))
+    assert clock_for([crowded, crowded]) == "cpu"
+    assert clock_for([crowded, idle]) == "wall"
+
+
+def test_a_claim_needs_more_than_the_stated_interval():
+    """Ten starts whose 95 % interval excludes 1 while one of them points the other way."""
+    ratios = [0.02, 0.021, 0.022, 0.023, 0.024, 0.025, 0.026, 0.027, 0.028, -0.012]
+    baseline, candidate = (
+        SideSamples(side, 1, *(tuple((exp(r * sign),) for r in ratios) for _ in range(2)))
+        for side, sign in ((BASELINE, 1), (PATCHED, 0))
+    )
+    comparison = compare(baseline, candidate, clock="wall", rule=RULE)
+    assert comparison.low > 1
+    assert comparison.change is Change.UNCLEAR
+    assert compare(baseline, candidate, clock="wall", rule=replace(RULE, alpha=0.1)).change is Change.FASTER
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(-0.2, 0.2), min_size=10, max_size=40), st.floats(0.0, 0.5))
+def test_more_gain_never_makes_a_verdict_worse(ratios, more):
+    order = [Change.SLOWER, Change.FASTER]
+    before, after = (
+        compare(
+            SideSamples(BASELINE, 1, *(tuple((exp(r + gain),) for r in ratios) for _ in range(2))),
+            SideSamples(PATCHED, 1, *(tuple((1.0,) for _ in ratios) for _ in range(2))),
+            clock="wall",
+            rule=RULE,
+        )
+        for gain in (0.0, more)
+    )
+    assert after.point >= before.point * (1 - 1e-12)
+    assert after.low >= before.low * (1 - 1e-12)
+    assert not (before.change is Change.FASTER and after.change in (Change.SLOWER, Change.SAME))
+    if {before.change, after.change} <= set(order):
+        assert order.index(after.change) >= order.index(before.change)
 
 
 def test_clocks_that_contradict_each_other_decide_nothing():

@@ -58,6 +58,7 @@ class ProtocolConfig:
 
     threshold: float = 0.05
     confidence: float = 0.95
+    alpha: float = 0.01
     sides: tuple[Role, ...] = (Role.BASELINE, Role.HUMAN, Role.PATCHED)
     mode: str = "auto"
     warmups: int = 2
@@ -152,6 +153,7 @@ def _protocol(table: Table) -> ProtocolConfig:
     protocol = ProtocolConfig(
         threshold=table.take("threshold", number(0, 1, open_low=True, open_high=True), default.threshold),
         confidence=table.take("confidence", number(0.5, 1, open_low=True, open_high=True), default.confidence),
+        alpha=table.take("alpha", number(0, 0.5, open_low=True, open_high=True), default.alpha),
         sides=table.take("sides", _sides, default.sides),
         mode=table.take("mode", one_of(MODES), default.mode),
         warmups=table.take("warmups", whole(0), default.warmups),

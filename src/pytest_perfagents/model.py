@@ -260,18 +260,21 @@ class Execution:
 class SideSamples:
     """Times of one side: for each process start its turns, in seconds per call of the experiment.
 
-    ``cpu_s`` and ``wall_s`` have the same shape: starts x turns.
+    ``cpu_s`` and ``wall_s`` have the same shape: starts x turns. So has ``ready_s``, the time for which the process
+    could have run and another one had the core, where the machine tells it; it is empty elsewhere.
     """
 
     side: Side
     iterations: int
     wall_s: tuple[tuple[float, ...], ...]
     cpu_s: tuple[tuple[float, ...], ...]
+    ready_s: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        if [len(turns) for turns in self.wall_s] != [len(turns) for turns in self.cpu_s]:
+        shapes = [[len(turns) for turns in times] for times in (self.wall_s, self.cpu_s, self.ready_s or self.wall_s)]
+        if not shapes[0] == shapes[1] == shapes[2]:
             raise ValueError(f"{self.side}: wall and CPU times differ in shape")
-        for turns in (*self.wall_s, *self.cpu_s):
+        for turns in (*self.wall_s, *self.cpu_s, *self.ready_s):
             for seconds in turns:
                 if not (isfinite(seconds) and seconds >= 0):
                     raise ValueError(f"{self.side}: a sample must be finite and not negative, got {seconds}")
@@ -281,8 +284,8 @@ class SideSamples:
 class Comparison:
     """One side against the baseline. ``point``, ``low``, ``high`` are speedups: 1.2 is a fifth more per second.
 
-    ``confidence`` is that of ``low``..``high``, which are 0 and infinity where there were too few starts for it;
-    ``p_value`` is two-sided against "no change"; ``clock`` is ``cpu``, ``wall``, ``cuda`` or ``script``; ``change``
+    ``confidence`` is that of ``low``..``high`` (a claim asks for more, see ``judge.Rule``), which are 0 and infinity
+    where there were too few starts for it; ``p_value`` is two-sided against "no change"; ``clock`` is ``cpu``, ``wall``, ``cuda`` or ``script``; ``change``
     says whether it changed at all, ``category`` what that is called; ``needed_starts`` estimates the starts that would
     decide an inconclusive comparison.
     """

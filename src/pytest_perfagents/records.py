@@ -214,6 +214,7 @@ def _side_to_json(samples: SideSamples, clock: str) -> Json:
         "turns": [len(start) for start in samples.wall_s],
         "samples_s": times,
         f"{other}_s": flat_samples(samples, other),
+        "ready_s": [seconds for start in samples.ready_s for seconds in start],
     }
 
 
@@ -221,7 +222,8 @@ def _side_from_json(value: Mapping[str, Any], side: Side) -> SideSamples:
     clock, turns = "cpu" if value["clock"] == "cpu" else "wall", value["turns"]
     other = "wall" if clock == "cpu" else "cpu"
     times = {clock: _by_start(value["samples_s"], turns), other: _by_start(value[f"{other}_s"], turns)}
-    return SideSamples(side, value["iterations"], wall_s=times["wall"], cpu_s=times["cpu"])
+    ready_s = _by_start(value["ready_s"], turns) if value.get("ready_s") else ()
+    return SideSamples(side, value["iterations"], wall_s=times["wall"], cpu_s=times["cpu"], ready_s=ready_s)
 
 
 def flat_samples(samples: SideSamples, clock: str) -> list[float]:

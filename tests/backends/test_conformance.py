@@ -99,6 +99,7 @@ def test_a_turn_is_timed_inside_and_outside(bench: Bench) -> None:
         assert 0 < inside_s <= reply.wall_s + 1e-6
         assert reply.cpu_s is not None
         assert 0 < reply.value["cpu_ns"] / 1e9 <= reply.cpu_s + 1e-6
+        assert reply.ready_s is None or 0 <= reply.ready_s <= reply.wall_s
         assert (reply.value["threads"], reply.value["children"], reply.value["cuda_ms"]) == (1, 0, None)
         after_s = worker.cpu_s()
         assert before_s is not None

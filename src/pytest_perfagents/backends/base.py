@@ -31,7 +31,8 @@ class Reply:
     contexts as {type, message, module}, the deepest last).
 
     ``wall_s`` and ``cpu_s`` were read by the harness around the exchange, out of reach of the code under
-    test; ``cpu_s`` is None where the process's clock cannot be read.
+    test; ``cpu_s`` is None where the process's clock cannot be read. ``ready_s`` is how long its main thread could have
+    run and had no core meanwhile (the kernel's run delay); None where the kernel does not tell.
     """
 
     ok: bool
@@ -39,6 +40,7 @@ class Reply:
     error: Mapping[str, Any] | None
     wall_s: float
     cpu_s: float | None
+    ready_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

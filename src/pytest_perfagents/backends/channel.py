@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
@@ -27,6 +28,7 @@ class ChannelWorker:
         self._closed: Execution | None = None
         self._wall_s = time.perf_counter()
         self._cpu_s: float | None = None
+        self._ready_s: float | None = None
         argv = (*command.argv, json.dumps({**spec, "mode": "serve", "id": self._id}))
         self._child = Child(Command(argv, command.cwd, command.env, command.timeout_s))
         try:
@@ -65,6 +67,12 @@ class ChannelWorker:
             return time.clock_gettime((~self._child.pid << 3) | 2)
         return None
 
+    def _run_delay_s(self) -> float | None:
+        """How long the main thread has been runnable without a core so far (proc_pid_schedstat, second field)."""
+        with suppress(OSError, ValueError, IndexError):
+            return int(Path(f"/proc/{self._child.pid}/schedstat").read_bytes().split()[1]) / 1e9
+        return None
+
     def request(self, op: str, timeout_s: float, **arguments: Any) -> Reply:
         """Post a request and wait for its answer."""
         self.send(op, **arguments)
@@ -74,7 +82,7 @@ class ChannelWorker:
         """Post a request; that nobody reads it is found by `wait`."""
         self._op, self._id = op, token_hex(8)
         line = json.dumps({"id": self._id, "op": op, "arguments": arguments})
-        self._cpu_s = self.cpu_s()
+        self._cpu_s, self._ready_s = self.cpu_s(), self._run_delay_s()
         self._wall_s = time.perf_counter()
         with suppress(ChannelClosed, TimeoutError):
             self._child.send(line, time.monotonic() + SEND_S)
@@ -99,6 +107,8 @@ class ChannelWorker:
             raise WorkerEnded(self._closed, self._op) from None
         now = self.cpu_s()
         cpu_s = None if now is None or self._cpu_s is None else now - self._cpu_s
+        delay_s = self._run_delay_s()
+        ready_s = None if delay_s is None or self._ready_s is None else delay_s - self._ready_s
         value, error = answer.get("value"), answer.get("error")
         return Reply(
             answer["ok"] is True,
@@ -106,6 +116,7 @@ class ChannelWorker:
             error if isinstance(error, dict) else None,
             wall_s,
             cpu_s,
+            ready_s,
         )
 
     def close(self) -> Execution:

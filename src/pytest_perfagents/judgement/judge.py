@@ -18,11 +18,34 @@ TICK_S = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How to judge: ``threshold`` 0.05 is the field's 5 %; ``looks`` are the planned numbers of starts."""
+    """How to judge: ``threshold`` 0.05 is the field's 5 %; ``looks`` are the planned numbers of starts.
+
+    A claim costs more than an estimate: the interval that is stated has ``confidence``; that something changed is
+    claimed with an error of at most ``alpha`` over all looks, that it did not with ``1 - confidence`` over all looks.
+    """
 
     threshold: float = 0.05
     confidence: float = 0.95
+    alpha: float = 0.01
     looks: tuple[int, ...] = (10, 20, 40, 80)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Log speedups: the estimate, and the intervals that decide whether it changed and whether it stayed."""
+
+    point: float
+    claim_low: float
+    claim_high: float
+    same_low: float
+    same_high: float
+
+
+def bounds(ratios: Sequence[float], rule: Rule) -> Bounds:
+    """The deciding intervals; two one-sided tests at level a are the 1 - 2 a interval (Schuirmann 1987)."""
+    point, *claim = hodges_lehmann(ratios, look_confidence(1 - rule.alpha, rule.looks))
+    _, *same = hodges_lehmann(ratios, 1 - 2 * (1 - look_confidence(rule.confidence, rule.looks)))
+    return Bounds(point, *claim, *same)
 
 
 def log_speedups(baseline: Sequence[Sequence[float]], candidate: Sequence[Sequence[float]]) -> list[float]:
@@ -34,46 +57,44 @@ def log_speedups(baseline: Sequence[Sequence[float]], candidate: Sequence[Sequen
 
 
 def clock_for(sides: Sequence[SideSamples]) -> str:
-    """``cpu`` where every side computes on one thread all the time that it runs, ``wall`` otherwise.
+    """``cpu`` where every side computes on one thread all the time that it could, ``wall`` otherwise.
 
     CPU time over wall time, in the fastest quarter of a side's turns (a busy machine disturbs those least), tells:
-    below one it waits, above one several threads compute.
+    below one it waits, above one several threads compute. Time for which it was ready and another process had the core
+    (``ready_s``, the kernel's run delay) is no waiting of its own.
     """
-    return "cpu" if all(BUSY_SHARE <= _busy_share(side) <= 1 / BUSY_SHARE for side in sides) else "wall"
+    return "cpu" if all(_computes_alone(side) for side in sides) else "wall"
 
 
-def _busy_share(side: SideSamples) -> float:
-    turns = sorted(
-        (wall, cpu)
-        for walls, cpus in zip(side.wall_s, side.cpu_s, strict=True)
-        for wall, cpu in zip(walls, cpus, strict=True)
-    )
-    fastest = turns[: max(1, len(turns) // 4)]
-    return sum(cpu for _, cpu in fastest) / max(sum(wall for wall, _ in fastest), TICK_S)
+def _computes_alone(side: SideSamples) -> bool:
+    walls, cpus = ([s for turns in starts for s in turns] for starts in (side.wall_s, side.cpu_s))
+    delays = [s for turns in side.ready_s for s in turns] or [0.0] * len(walls)
+    turns = sorted(zip(walls, cpus, delays, strict=True))
+    wall_s, cpu_s, ready_s = map(sum, zip(*turns[: max(1, len(turns) // 4)], strict=True))
+    wall_s = max(wall_s, TICK_S)
+    return cpu_s <= wall_s / BUSY_SHARE and cpu_s + min(ready_s, wall_s) >= BUSY_SHARE * wall_s
 
 
 def compare(baseline: SideSamples, candidate: SideSamples, *, clock: str, rule: Rule) -> Comparison:
-    """One side against the baseline, by the interval over process starts.
+    """One side against the baseline, by intervals over process starts.
 
     Raises ValueError where there is no start at all. Where the CPU clock and the wall clock contradict each other, each
     with an interval clear of 1, the verdict is inconclusive.
     """
     mine, other = ("cpu_s", "wall_s") if clock == "cpu" else ("wall_s", "cpu_s")
     ratios = log_speedups(getattr(baseline, mine), getattr(candidate, mine))
-    confidence = look_confidence(rule.confidence, rule.looks)
-    point, low, high = hodges_lehmann(ratios, confidence)
-    change = _change(point, low, high, ratios, confidence)
-    category = _category(point, low, high, rule.threshold)
-    if clock == "cpu" and _contradicted(baseline, candidate, other, low, high, confidence):
-        change, category = Change.UNCLEAR, Category.SUCCESS_INCONCLUSIVE
-    needed = None
-    if category is Category.SUCCESS_INCONCLUSIVE:
-        needed = _needed_starts(len(ratios), point, low, high, rule)
+    seen = bounds(ratios, rule)
+    change, category = _change(seen), _category(seen, rule.threshold)
+    if clock == "cpu":
+        others = bounds(log_speedups(getattr(baseline, other), getattr(candidate, other)), rule)
+        if (seen.claim_low > 0 and others.claim_high < 0) or (seen.claim_high < 0 and others.claim_low > 0):
+            change, category = Change.UNCLEAR, Category.SUCCESS_INCONCLUSIVE
+    _, low, high = hodges_lehmann(ratios, rule.confidence)
     return Comparison(
         baseline.side,
         candidate.side,
         len(ratios),
-        exp(point),
+        exp(seen.point),
         exp(low),
         exp(high),
         rule.confidence,
@@ -81,7 +102,7 @@ def compare(baseline: SideSamples, candidate: SideSamples, *, clock: str, rule: 
         clock,
         change,
         category,
-        needed,
+        _needed_starts(len(ratios), seen, rule) if category is Category.SUCCESS_INCONCLUSIVE else None,
     )
 
 
@@ -90,43 +111,34 @@ def is_decided(comparison: Comparison) -> bool:
     return comparison.change is not Change.UNCLEAR and comparison.category is not Category.SUCCESS_INCONCLUSIVE
 
 
-def _change(point: float, low: float, high: float, ratios: Sequence[float], confidence: float) -> Change:
-    if low > 0 and point >= LEAST_CHANGE:
+def _change(seen: Bounds) -> Change:
+    if seen.claim_low > 0 and seen.point >= LEAST_CHANGE:
         return Change.FASTER
-    if high < 0 and point <= -LEAST_CHANGE:
+    if seen.claim_high < 0 and seen.point <= -LEAST_CHANGE:
         return Change.SLOWER
-    # Two one-sided tests at level alpha are the 1 - 2 alpha interval inside the margin (Schuirmann 1987).
-    _, lower, upper = hodges_lehmann(ratios, 1 - 2 * (1 - confidence))
-    return Change.SAME if lower > -SAME_MARGIN and upper < SAME_MARGIN else Change.UNCLEAR
+    return Change.SAME if seen.same_low > -SAME_MARGIN and seen.same_high < SAME_MARGIN else Change.UNCLEAR
 
 
-def _category(point: float, low: float, high: float, threshold: float) -> Category:
+def _category(seen: Bounds, threshold: float) -> Category:
     bound = log(1 + threshold)
-    if low > 0 and point > bound:
+    if seen.claim_low > 0 and seen.point > bound:
         return Category.SUCCESS_IMPROVEMENT
-    if high < 0 and point < -bound:
+    if seen.claim_high < 0 and seen.point < -bound:
         return Category.SUCCESS_REGRESSION
-    if -bound < low and high < bound:
+    if seen.same_low > -bound and seen.same_high < bound:
         return Category.SUCCESS_NEUTRAL
     return Category.SUCCESS_INCONCLUSIVE
 
 
-def _contradicted(
-    baseline: SideSamples, candidate: SideSamples, other: str, low: float, high: float, confidence: float
-) -> bool:
-    _, other_low, other_high = hodges_lehmann(
-        log_speedups(getattr(baseline, other), getattr(candidate, other)), confidence
-    )
-    return (low > 0 and other_high < 0) or (high < 0 and other_low > 0)
-
-
-def _needed_starts(starts: int, point: float, low: float, high: float, rule: Rule) -> int:
+def _needed_starts(starts: int, seen: Bounds, rule: Rule) -> int:
     """Starts that would decide, were the spread to stay: half-widths shrink with the square root of the starts."""
     least = rule.looks[0]
-    if isinf(low) or starts < least:
+    if isinf(seen.claim_low) or starts < least:
         return least
-    bound = log(1 + rule.threshold)
-    room = abs(point) if abs(point) > bound else bound - abs(point)
-    half_width = max(high - point, point - low)
+    distance, bound = abs(seen.point), log(1 + rule.threshold)
+    if distance > bound:
+        room, half_width = distance, max(seen.claim_high - seen.point, seen.point - seen.claim_low)
+    else:
+        room, half_width = bound - distance, max(seen.same_high - seen.point, seen.point - seen.same_low)
     needed = starts * (half_width / room) ** 2 if room > 0 else inf
     return int(min(max(ceil(needed), starts + 1), 100_000))

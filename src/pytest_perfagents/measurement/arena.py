@@ -49,6 +49,7 @@ class Track:
 
     wall_s: list[tuple[float, ...]] = field(default_factory=list)
     cpu_s: list[tuple[float, ...]] = field(default_factory=list)
+    ready_s: list[tuple[float, ...]] = field(default_factory=list)
     first_call_s: list[float] = field(default_factory=list)
     import_s: list[float] = field(default_factory=list)
     setup_s: list[float] = field(default_factory=list)
@@ -70,7 +71,9 @@ class Track:
     def samples(self, side: Side, iterations: int, starts: int, *, by_gpu: bool = False) -> SideSamples:
         """The first ``starts`` starts as a value; ``by_gpu`` puts the time of CUDA events where wall time stands."""
         wall_s = self.cuda_s if by_gpu else self.wall_s
-        return SideSamples(side, iterations, tuple(wall_s[:starts]), tuple(self.cpu_s[:starts]))
+        is_known = [*map(len, self.ready_s)] == [*map(len, self.cpu_s)]
+        ready_s = self.ready_s[:starts] if is_known else ()
+        return SideSamples(side, iterations, tuple(wall_s[:starts]), tuple(self.cpu_s[:starts]), tuple(ready_s))
 
 
 @dataclass(slots=True)
@@ -81,6 +84,7 @@ class Live:
     track: Track
     walls: list[float] = field(default_factory=list)
     cpus: list[float] = field(default_factory=list)
+    readies: list[float] = field(default_factory=list)
     cudas: list[float] = field(default_factory=list)
     cpu_at_start: float | None = None
     accounted_cpu_s: float = 0.0

@@ -72,6 +72,7 @@ def driven_start(arena: Arena, pace: Pace, sides: list[Side], plan: schedule.Sta
             if side not in arena.lost:
                 each.track.wall_s.append(tuple(each.walls))
                 each.track.cpu_s.append(tuple(each.cpus))
+                each.track.ready_s.append(tuple(each.readies))
                 each.track.cuda_s.append(tuple(each.cudas))
 
 
@@ -129,3 +130,5 @@ def _note(each: Live, reply: Reply, iterations: int) -> None:
         each.cudas.append(value["cuda_ms"] / 1e3 / iterations)
     each.walls.append(value["wall_ns"] / 1e9 / iterations)
     each.cpus.append(value["cpu_ns"] / 1e9 / iterations)
+    if reply.ready_s is not None:
+        each.readies.append(reply.ready_s / iterations)

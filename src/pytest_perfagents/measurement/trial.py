@@ -132,7 +132,7 @@ class Trial:
         else:
             clock = judge.clock_for([baseline, candidate])
         protocol = self.config.protocol
-        rule = judge.Rule(protocol.threshold, protocol.confidence, protocol.looks)
+        rule = judge.Rule(protocol.threshold, protocol.confidence, protocol.alpha, protocol.looks)
         return judge.compare(baseline, candidate, clock=clock, rule=rule)
 
     def _pair(self, arena: Arena, side: Side, starts: int) -> tuple[SideSamples, SideSamples]:
