@@ -3,8 +3,8 @@
     python benchmarks/arena.py [--agents 5] [--repeats 3] [--starts 20] [--seed 0] [--check]
 
 Both are measured in turn, in one run, through the evaluator that pytest uses: patches that add a comment to a
-pure-Python workload, a fixed number of starts. Arena and pair may differ in the width of their intervals, and a width is
-bought with time: half of it costs four times as much. So the figure is the ratio of time times squared width.
+pure-Python workload, a fixed number of starts. Arena and pair may differ in the width of their intervals, and a width
+is bought with time: half of it costs four times as much. So the figure is the ratio of time times squared width.
 ``--check`` exits with 1 over the target.
 """
 
@@ -139,7 +139,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     together, apart = Cost(), Cost()
-    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         cases = make_cases(folder, options.agents)
         for repeat in range(options.repeats):

@@ -253,6 +253,7 @@ VALUES = st.recursive(
 KEYS = ["runs", "scripts", "results", "cache", "timeout_s", "disk_gb"]
 REPO = ["path", "import_root", "packages", "python", "match", "env", "pass_env", "build", "overlay", "fetch"]
 PROTOCOL = ["threshold", "confidence", "alpha", "sides", "mode", "warmups", "turns", "looks", "seed", "memory_gb"]
+PROTOCOL += ["counter", "pin", "nice"]
 
 
 def toml(value: object) -> str:

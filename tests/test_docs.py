@@ -161,7 +161,8 @@ def test_every_category_is_explained_as_the_taxonomy_has_it():
 
 
 @pytest.mark.parametrize(
-    "page", ["docs/usage.md", "docs/inputs.md", "docs/outcomes.md", "docs/measurement.md", "README.md"]
+    "page",
+    ["docs/usage.md", "docs/inputs.md", "docs/outcomes.md", "docs/measurement.md", "docs/gpu.md", "README.md"],
 )
 def test_links_lead_somewhere(page):
     file = ROOT / page
@@ -310,10 +311,10 @@ def test_the_smallest_journals_are_one_run_each(first_run):
     assert (other.run, other.has_patch) == ("trae_core-0000", False)
 
 
-MAKE_UNCHECKED = ["store_result", "load_result", "check_equivalence"]
+WITHOUT_A_CHECK = ["store_result", "load_result", "check_equivalence"]
 
 
-@pytest.mark.parametrize("lacking", [None, *MAKE_UNCHECKED, "setup"])
+@pytest.mark.parametrize("lacking", [None, *WITHOUT_A_CHECK, "setup"])
 def test_the_example_script_measures_as_its_table_says(lacking, first_run, monkeypatch, pytester):
     (name,) = SCRIPTS
     if lacking:
@@ -323,7 +324,7 @@ def test_the_example_script_measures_as_its_table_says(lacking, first_run, monke
         without = next(
             cells[2] for cells in rows(section(INPUTS, "What a perf script is")) if f"{lacking}(" in cells[0]
         )
-        assert ("`unchecked`" in without) == (lacking in MAKE_UNCHECKED)
+        assert ("by structure" in without) == (lacking in WITHOUT_A_CHECK)
     monkeypatch.chdir(first_run)
     result = run(pytester, "--agent", "trae_gpt5", "--perf-json=out.json")
     assert result.ret == pytest.ExitCode.OK
@@ -334,7 +335,8 @@ def test_the_example_script_measures_as_its_table_says(lacking, first_run, monke
         assert outcome["category"].startswith("SUCCESS_"), outcome["reason"]  # a busy machine leaves it undecided
         assert outcome["speedup"]["point"] > 2  # a remembered text is encoded twenty times as fast
         assert not [flag for flag in outcome["integrity"]["flags"] if "check" in flag]
-        assert outcome["integrity"]["equivalence"] == ("unchecked" if lacking else "equal")
+        assert outcome["integrity"]["equivalence"] == "equal"
+        assert outcome["integrity"]["equivalence_by"] == ("structure" if lacking else "script")
 
 
 def test_every_output_that_inputs_names_is_a_time():

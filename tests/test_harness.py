@@ -58,7 +58,7 @@ class House:
             folder / "results",
             folder / "cache",
             timeout_s=60,
-            protocol=ProtocolConfig(),
+            protocol=ProtocolConfig(pin="off"),
         )
         self.cases: list[Case] = []
         self.sides: dict[Side, ScriptedSide] = {BASELINE: ScriptedSide(), HUMAN: ScriptedSide(call_s=0.005)}
@@ -81,14 +81,17 @@ class House:
         return case
 
     def evaluate(self, seconds: float = 1e6, **protocol):
+        evaluator = self.evaluator(**protocol)
+        return evaluator.evaluate(self.cases, self.backend.clock() + seconds)
+
+    def evaluator(self, **protocol) -> Evaluator:
         config = replace(self.config, protocol=replace(self.config.protocol, **protocol))
         self.rounds += 1
         folder = self.folder / f"w{self.rounds}"
         self.backend = ScriptedBackend(_inside(self.sides, folder), folder)
-        evaluator = Evaluator(
+        return Evaluator(
             config, self.backend, lease=nullcontext, progress=self.lines.append, clock=self.backend.clock
         )
-        return evaluator.evaluate(self.cases, self.backend.clock() + seconds)
 
 
 def _inside(sides, folder):
@@ -324,7 +327,8 @@ def test_no_script_and_no_repository_are_said_before_anything_runs(house):
 
 
 def program(seconds: str, code: int = 0, stderr: str = "", text: str = "Execution time: {}s\n") -> Execution:
-    return Execution(("python",), Ending.EXITED, code, text.format(seconds), stderr, 0.2)
+    taken_s = 0.2 + float(seconds or 0)
+    return Execution(("python",), Ending.EXITED, code, text.format(seconds), stderr, taken_s)
 
 
 def test_a_script_that_cannot_be_driven_runs_as_a_program(house):

@@ -9,7 +9,6 @@ from pytest_perfagents.judgement.integrity import (
     Clocks,
     first_call_flag,
     first_call_speedup,
-    shift_flag,
     tampering,
 )
 
@@ -74,15 +73,3 @@ def test_without_a_gain_or_without_first_calls_nothing_is_said():
     assert first_call_flag(calls(0.010, 0.010), calls(0.012, 0.0099)) is None
     assert first_call_flag(calls(0.010, 0.010), Calls([], [])) is None
     assert first_call_speedup(calls(0.010, 0.010), Calls([], [])) is None
-
-
-def test_costs_that_moved_to_import_or_setup_are_flagged():
-    assert shift_flag("import", [0.1] * 10, [0.1] * 10) is None
-    assert shift_flag("setup", [0.001] * 10, [0.004] * 10) is None  # three milliseconds are not worth a word
-    assert shift_flag("setup", [0.0] * 10, [0.09] * 10) == "setup takes 90 ms instead of 0 ms"
-    assert shift_flag("import", [], [0.1]) is None
-
-
-def test_only_starts_that_both_took_part_in_are_compared():
-    crowded, alone = [0.4] * 10, [0.2] * 11
-    assert shift_flag("import", crowded + alone, crowded) is None

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pytest_perfagents.processes.leases import MeasureLease, Session, sweep
+from pytest_perfagents.processes.leases import MeasureLease, Session, holder, sweep
 
 PATIENCE_S = 20.0
 SLEEP = [sys.executable, "-c", "import time; time.sleep(9)"]
@@ -210,3 +210,42 @@ def test_a_dead_process_holds_no_lease(tmp_path: Path) -> None:
         process.wait(PATIENCE_S)
         with MeasureLease(tmp_path / "lease", timeout_s=PATIENCE_S):
             pass
+
+
+HOLDER = """
+    import os, signal
+    from pathlib import Path
+    from pytest_perfagents.processes.leases import MeasureLease
+    with MeasureLease(Path({lease!r})):
+        print("held", flush=True)
+        {then}
+        input()
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "said"),
+    [("pass", " s"), ("os.kill(os.getpid(), signal.SIGSTOP)", "is stopped; continue it (fg, or kill -CONT {pid})")],
+)
+def test_who_waits_hears_who_has_it(tmp_path: Path, then: str, said: str) -> None:
+    lease, lines = tmp_path / "lease", list[str]()
+    with other_process(HOLDER.format(lease=str(lease), then=then)) as process:
+        assert first_line(process) == "held"
+        expected = said.format(pid=process.pid)
+
+        def tell(line: str) -> None:
+            lines.append(line)
+            if expected in line:
+                process.kill()
+
+        with MeasureLease(lease, timeout_s=PATIENCE_S, tell=tell, tell_every_s=0.05):
+            assert holder(tmp_path / "lease.holder").startswith(f"process {os.getpid()} ")
+    assert lines[-1].startswith(f"waiting for its turn on this machine: process {process.pid} (")
+    assert expected in lines[-1]
+    assert not (tmp_path / "lease.holder").exists()
+
+
+def test_a_lease_without_a_note_is_somebody_elses(tmp_path: Path) -> None:
+    assert holder(tmp_path / "none") == "another session measures"
+    (tmp_path / "note").write_text(f"{2**22 + 1} {time.time()}")
+    assert holder(tmp_path / "note") == f"process {2**22 + 1} has had it for 0 s"

@@ -449,13 +449,6 @@ def test_hunks_that_stand_where_they_say_stay_there(clone: Path) -> None:
     assert located(clone, patch) == patch
 
 
-def test_suspicious_changes_are_flagged(clone: Path) -> None:
-    clock = FASTER.replace("faster = True", "import time; time.perf_counter = lambda: 0.0")
-    _, flags = applied(diff(clone, {"pkg/core.py": clock, "sitecustomize.py": "x = 1\n"}), clone)
-    assert any("replaces a clock in pkg/core.py: import time; time.perf_counter" in flag for flag in flags)
-    assert "the patch touches a start-up file: sitecustomize.py" in flags
-
-
 def test_names_that_git_reads_otherwise(clone: Path) -> None:
     """Of two names in a traditional header git takes the shorter, which was not classified."""
     text = b"--- a/pkg/table.json\n+++ b/pkg/table.json.py\n@@ -1 +1 @@\n-{}\n+[]\n"

@@ -261,6 +261,12 @@ ADVICE_EXAMPLES = {
         "environment",
         None,
     ),
+    "PermissionError: [Errno 13] Permission denied: '/data/hf/token'": (
+        "/data/hf/token",
+        "`writable` of [repos.",
+        "environment",
+        None,
+    ),
     "OSError: [Errno 28] No space left on device": ("disk", "disk", "environment", None),
     "RuntimeError: CUDA error: no kernel image is available for execution on the device": (
         "this GPU",

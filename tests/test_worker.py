@@ -869,44 +869,44 @@ os.kill(os.getpid(), 9)
         assert gone
 
 
-# --- a GPU, as the script sees it ---------------------------------------------------------------------------------
+# --- a GPU that only torch can drive (tests/test_gpu_standin.py has those with a CUDA driver) -----------------------
 
 FAKE_TORCH = """
     import sys, types
     log = []
-    class Event:
-        def __init__(self, enable_timing=False): assert enable_timing
-        def record(self): log.append("record")
-        def elapsed_time(self, end): return 1.5
     torch = types.ModuleType("torch")
     torch.cuda = types.ModuleType("torch.cuda")
-    torch.cuda.is_available = lambda: True
     torch.cuda.is_initialized = lambda: bool(log)
     torch.cuda.synchronize = lambda: log.append("synchronize")
-    torch.cuda.Event = Event
     sys.modules["torch"] = torch
 """
 
 
-def test_gpu_work_is_waited_for_and_timed_by_events(place: Place) -> None:
+@pytest.fixture
+def without_driver(place: Place) -> Place:
+    """A workspace in which no CUDA driver can be loaded, wherever the test runs."""
+    (place.folder / "libcuda.so.1").write_text("no library")
+    place.env["LD_LIBRARY_PATH"] = str(place.folder)
     place.write("pkg/core.py", FAKE_TORCH)
-    started = place.load("""
+    return place
+
+
+def test_work_on_a_gpu_without_a_cuda_driver_is_waited_for(without_driver: Place) -> None:
+    started = without_driver.load("""
         from pkg.core import log, torch
         def setup(): return None
-        def experiment(d): log.append("kernel"); return list(log)
+        def experiment(d): log.append("kernel")
         def store_result(result, path): open(path, "w").write(" ".join(log))
     """)
-    assert place.loaded["torch_cuda"] is True
-    assert ask(started, "turn")["cuda_ms"] is None  # the GPU was not in use before this turn
-    assert ask(started, "turn", iterations=2)["cuda_ms"] == 1.5
-    ask(started, "store", path=str(place.folder / "r"))
-    first = "kernel synchronize"
-    assert (place.folder / "r").read_text() == f"{first} synchronize record kernel kernel record synchronize"
+    assert without_driver.loaded["gpu"] is False  # torch is loaded and has not touched the GPU
+    for _ in range(2):
+        assert ask(started, "turn", setup=False)["cuda_ms"] is None
+    ask(started, "store", path=str(without_driver.folder / "r"))
+    assert (without_driver.folder / "r").read_text() == "kernel synchronize synchronize kernel synchronize"
 
 
-def test_a_synchronize_that_was_replaced_later_is_not_used(place: Place) -> None:
-    place.write("pkg/core.py", FAKE_TORCH)
-    started = place.load("""
+def test_a_synchronize_that_was_replaced_later_is_not_used(without_driver: Place) -> None:
+    started = without_driver.load("""
         from pkg.core import log, torch
         def setup(): log.append("awake")
         def experiment(d): torch.cuda.synchronize = lambda: 1 / 0
@@ -914,8 +914,8 @@ def test_a_synchronize_that_was_replaced_later_is_not_used(place: Place) -> None
     """)
     for _ in range(2):
         ask(started, "turn")
-    ask(started, "store", path=str(place.folder / "r"))
-    assert (place.folder / "r").read_text() == "4"
+    ask(started, "store", path=str(without_driver.folder / "r"))
+    assert (without_driver.folder / "r").read_text() == "6"
 
 
 # --- programs -----------------------------------------------------------------------------------------------------

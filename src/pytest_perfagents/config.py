@@ -16,9 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from pytest_perfagents.model import Category, Role, UsageError
-from pytest_perfagents.tables import Table, did_you_mean, kind, many, number, one_of, text, whole
+from pytest_perfagents.tables import Table, did_you_mean, kind, many, number, one_of, text, whole, yes_or_no
 
 MODES = ("auto", "driven", "script")
+CONFINE = ("auto", "off")
+COUNTERS = ("off", "instructions")
+PINS = ("off", "auto")
+Pin = str | tuple[int, ...]
+"""One of `PINS`, or the numbers of CPUs."""
 PYTEST_OUTCOMES = ("passed", "skipped", "xfailed", "failed")
 
 
@@ -31,7 +36,7 @@ class RepoConfig:
     lists the repository folders, task ids and item prefixes that mean it. ``env`` is set, ``pass_env`` handed
     through, for the measured code. ``build`` holds the commands run in a workspace after the patch.
     ``overlay`` is a folder of installed packages whose compiled and generated files are copied in. ``fetch``
-    is where missing commits may come from.
+    is where missing commits may come from. ``writable`` are folders that measured code may write to.
     """
 
     name: str
@@ -45,6 +50,7 @@ class RepoConfig:
     build: tuple[tuple[str, ...], ...] = ()
     overlay: Path | None = None
     fetch: str | None = None
+    writable: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("packages", "match"):
@@ -54,7 +60,10 @@ class RepoConfig:
 
 @dataclass(frozen=True, slots=True)
 class ProtocolConfig:
-    """How to measure: ``[perfagents.protocol]``. ``measure_s`` is a whole commit's, ``turn_s`` one turn's."""
+    """How to measure: ``[perfagents.protocol]``. ``measure_s`` is a whole commit's, ``turn_s`` one turn's.
+
+    ``gpu_warmup_s`` is for each process that uses a GPU; ``l2_flush`` empties the GPU's cache before every turn.
+    """
 
     threshold: float = 0.05
     confidence: float = 0.95
@@ -71,11 +80,20 @@ class ProtocolConfig:
     threads: int = 1
     memory_gb: float | None = None
     max_sides: int = 8
+    counter: str = "off"
+    pin: Pin = "auto"
+    nice: int = 0
+    template: bool = True
+    gpu_warmup_s: float = 0.2
+    l2_flush: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The whole file. All paths are absolute; ``outcomes`` maps a category to what pytest shows for it."""
+    """The whole file. All paths are absolute; ``outcomes`` maps a category to what pytest shows for it.
+
+    ``confine``: ``auto`` keeps measured code from other trees and processes where the kernel can, ``off`` does not.
+    """
 
     file: Path
     repos: Mapping[str, RepoConfig]
@@ -88,6 +106,7 @@ class Config:
     outcomes: Mapping[str, str] = field(default_factory=dict)
     protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
     disk_gb: float = 20.0
+    confine: str = "auto"
 
 
 def load_config(file: Path) -> Config:
@@ -139,6 +158,7 @@ def _config(file: Path, top: Table) -> Config:
         cache=main.take("cache", place, base / ".perfagents"),
         timeout_s=main.take("timeout_s", number(0, open_low=True), 600.0),
         disk_gb=main.take("disk_gb", number(0, open_low=True), 20.0),
+        confine=main.take("confine", one_of(CONFINE), "auto"),
         protocol=_protocol(main.table("protocol")),
         aliases=_aliases(top.table("aliases")),
         outcomes=_outcomes(top.table("outcomes")),
@@ -166,6 +186,12 @@ def _protocol(table: Table) -> ProtocolConfig:
         threads=table.take("threads", whole(1), default.threads),
         memory_gb=table.take("memory_gb", positive, default.memory_gb),
         max_sides=table.take("max_sides", whole(2), default.max_sides),
+        counter=table.take("counter", one_of(COUNTERS), default.counter),
+        pin=table.take("pin", _pin, default.pin),
+        nice=table.take("nice", _nice, default.nice),
+        template=table.take("template", yes_or_no, default.template),
+        gpu_warmup_s=table.take("gpu_warmup_s", number(0), default.gpu_warmup_s),
+        l2_flush=table.take("l2_flush", yes_or_no, default.l2_flush),
     )
     table.close()
     return protocol
@@ -200,6 +226,7 @@ def _repo(name: str, table: Table, base: Path) -> RepoConfig:
         build=table.take("build", many(_command, '[["python", "setup.py", "build_ext", "--inplace"]]'), ()),
         overlay=table.take("overlay", partial(_folder, base), None),
         fetch=table.take("fetch", partial(_source, base), None),
+        writable=table.take("writable", many(partial(_folder, base), '["/data/hf"]'), ()),
     )
     table.close()
     return repo
@@ -272,6 +299,18 @@ def _sides(value: Any) -> tuple[Role, ...]:
     if not {Role.BASELINE, Role.PATCHED} <= set(sides) or len(set(sides)) != len(sides):
         raise ValueError("must hold 'baseline' and 'patched', and may hold 'human', each once")
     return sides
+
+
+def _pin(value: Any) -> Pin:
+    if isinstance(value, list):
+        return many(whole(0), "[2, 3]", least=1)(value)
+    return one_of(PINS)(value)
+
+
+def _nice(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not -20 <= value <= 19:
+        raise ValueError(f"must be a whole number from -20 to 19, not {value!r}")
+    return value
 
 
 def _looks(value: Any) -> tuple[int, ...]:

@@ -246,7 +246,11 @@ HUMAN = Side(Role.HUMAN)
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """How a process ran and ended. ``stdout`` and ``stderr`` are bounded: a head and a tail of what was written."""
+    """How a process ran and ended. ``stdout`` and ``stderr`` are bounded: a head and a tail of what was written.
+
+    ``cpu_s`` is of the process alone, as the kernel counted it, ``ready_s`` the time for which it could run and another
+    one had the core; None where nobody could ask.
+    """
 
     command: tuple[str, ...]
     ending: Ending
@@ -254,6 +258,8 @@ class Execution:
     stdout: str
     stderr: str
     duration_s: float
+    cpu_s: float | None = None
+    ready_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +267,8 @@ class SideSamples:
     """Times of one side: for each process start its turns, in seconds per call of the experiment.
 
     ``cpu_s`` and ``wall_s`` have the same shape: starts x turns. So has ``ready_s``, the time for which the process
-    could have run and another one had the core, where the machine tells it; it is empty elsewhere.
+    could have run and another one had the core, where the machine tells it; it is empty elsewhere. ``memory_bytes`` is
+    what a process had in use at most, ``gpu_memory_bytes`` what torch held on the GPU in a turn.
     """
 
     side: Side
@@ -269,6 +276,8 @@ class SideSamples:
     wall_s: tuple[tuple[float, ...], ...]
     cpu_s: tuple[tuple[float, ...], ...]
     ready_s: tuple[tuple[float, ...], ...] = ()
+    memory_bytes: int | None = None
+    gpu_memory_bytes: int | None = None
 
     def __post_init__(self) -> None:
         shapes = [[len(turns) for turns in times] for times in (self.wall_s, self.cpu_s, self.ready_s or self.wall_s)]
@@ -285,9 +294,11 @@ class Comparison:
     """One side against the baseline. ``point``, ``low``, ``high`` are speedups: 1.2 is a fifth more per second.
 
     ``confidence`` is that of ``low``..``high`` (a claim asks for more, see ``judge.Rule``), which are 0 and infinity
-    where there were too few starts for it; ``p_value`` is two-sided against "no change"; ``clock`` is ``cpu``, ``wall``, ``cuda`` or ``script``; ``change``
-    says whether it changed at all, ``category`` what that is called; ``needed_starts`` estimates the starts that would
-    decide an inconclusive comparison.
+    where there were too few starts for it; ``p_value`` is two-sided against "no change"; ``clock`` is ``cpu``,
+    ``wall``, ``cuda`` or ``script``; ``change`` says whether it changed at all, ``category`` what that is called;
+    ``needed_starts`` estimates the starts that would decide an inconclusive comparison; ``detectable`` is the smallest
+    effect (0.01: 1 %) that nine of ten such measurements would find; ``decided_by`` says whether ``change`` rests on
+    ``time`` or, as a tie-break, on counted ``instructions``.
     """
 
     baseline: Side
@@ -302,6 +313,8 @@ class Comparison:
     change: Change
     category: Category
     needed_starts: int | None = None
+    detectable: float | None = None
+    decided_by: str = "time"
 
     def __post_init__(self) -> None:
         if not 0 <= self.low <= self.point <= self.high:
@@ -352,7 +365,8 @@ class Integrity:
 class Outcome:
     """What became of one case: a comparison, or a failure. ``results/`` holds one line for each.
 
-    ``sides`` maps ``baseline``/``human``/``patched`` to their samples. ``fingerprint`` changes when the patch, the
+    ``sides`` maps ``baseline``/``human``/``patched`` to their samples. ``counts`` are instructions per call where they
+    were asked for. ``fingerprint`` changes when the patch, the
     script, the commits, the environment or the protocol does.
     """
 
@@ -364,6 +378,7 @@ class Outcome:
     integrity: Integrity = field(default_factory=Integrity)
     environment: Mapping[str, Any] = field(default_factory=dict)
     protocol: Mapping[str, Any] = field(default_factory=dict)
+    counts: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
     started_at: str = ""
     duration_s: float = 0.0

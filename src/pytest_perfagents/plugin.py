@@ -56,6 +56,7 @@ def _activate(config: pytest.Config, file: Path) -> Shell:
     from pytest_perfagents.integrations import pytest_benchmark, pytest_timeout, pytest_xdist
     from pytest_perfagents.session.plan import PLAN, Plan
     from pytest_perfagents.shell import fixtures
+    from pytest_perfagents.shell.calibrating import CalibrationItem
     from pytest_perfagents.shell.hooks import Shell
     from pytest_perfagents.shell.items import PerfItem
 
@@ -65,7 +66,7 @@ def _activate(config: pytest.Config, file: Path) -> Shell:
     register(shell, SHELL)
     register(fixtures, "perfagents-fixtures")
     register(pytest_benchmark.Selection(), "perfagents-benchmark-selection")
-    register(pytest_timeout.Takeover(PerfItem), "perfagents-timeout")
+    register(pytest_timeout.Takeover(PerfItem, CalibrationItem), "perfagents-timeout")
     if not hasattr(config, "workerinput"):
         register(pytest_xdist.Distribution(plan), "perfagents-xdist")
         _record(config)

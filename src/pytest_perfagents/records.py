@@ -81,12 +81,13 @@ def outcome_to_json(outcome: Outcome, overrides: Mapping[str, str] | None = None
         "reason": reason_of(outcome),
         "hint": hint_of(outcome),
         "evidence": plain(failure.evidence) if failure else {},
-        "speedup": _comparison_to_json(comparison),
-        "human_speedup": _comparison_to_json(outcome.human),
+        "speedup": comparison_to_json(comparison),
+        "human_speedup": comparison_to_json(outcome.human),
         "sides": {role: _side_to_json(samples, clock) for role, samples in outcome.sides.items()},
         "integrity": plain(asdict(outcome.integrity)),
         "environment": plain(outcome.environment),
         "protocol": plain(outcome.protocol),
+        "counts": plain(outcome.counts),
         "started_at": outcome.started_at,
         "duration_s": outcome.duration_s,
         "fingerprint": outcome.fingerprint,
@@ -118,6 +119,7 @@ def outcome_from_json(record: Mapping[str, Any]) -> Outcome:
         integrity=Integrity(**{**record["integrity"], "flags": tuple(record["integrity"]["flags"])}),
         environment=record["environment"],
         protocol=record["protocol"],
+        counts=record.get("counts", {}),
         fingerprint=record["fingerprint"],
         started_at=record["started_at"],
         duration_s=record["duration_s"],
@@ -138,8 +140,12 @@ def reason_of(outcome: Outcome) -> str:
     comparison = outcome.comparison
     return (
         f"{comparison.point:.3g}x [{comparison.low:.3g}, {comparison.high:.3g}] of the baseline's speed, "
-        f"{_SPEEDUP[comparison.change]}, {comparison.starts} starts, {comparison.clock} clock"
+        f"{_SPEEDUP[comparison.change]}, {comparison.starts} starts, {comparison.clock} clock{_detects(comparison)}"
     )
+
+
+def _detects(comparison: Comparison) -> str:
+    return "" if comparison.detectable is None else f", detects {100 * comparison.detectable:.2g} %"
 
 
 def hint_of(outcome: Outcome) -> str | None:
@@ -157,7 +163,8 @@ def _blame(outcome: Outcome) -> str | None:
     return blame.value if blame else None
 
 
-def _comparison_to_json(comparison: Comparison | None) -> Json | None:
+def comparison_to_json(comparison: Comparison | None) -> Json | None:
+    """One side's speedup; None for none."""
     if comparison is None:
         return None
     return {
@@ -171,6 +178,8 @@ def _comparison_to_json(comparison: Comparison | None) -> Json | None:
         "category": comparison.category.value,
         "p_value": comparison.p_value,
         "needed_starts": comparison.needed_starts,
+        "detectable": comparison.detectable,
+        "decided_by": comparison.decided_by,
     }
 
 
@@ -215,6 +224,8 @@ def _side_to_json(samples: SideSamples, clock: str) -> Json:
         "samples_s": times,
         f"{other}_s": flat_samples(samples, other),
         "ready_s": [seconds for start in samples.ready_s for seconds in start],
+        "memory_bytes": samples.memory_bytes,
+        "gpu_memory_bytes": samples.gpu_memory_bytes,
     }
 
 
@@ -223,7 +234,8 @@ def _side_from_json(value: Mapping[str, Any], side: Side) -> SideSamples:
     other = "wall" if clock == "cpu" else "cpu"
     times = {clock: _by_start(value["samples_s"], turns), other: _by_start(value[f"{other}_s"], turns)}
     ready_s = _by_start(value["ready_s"], turns) if value.get("ready_s") else ()
-    return SideSamples(side, value["iterations"], wall_s=times["wall"], cpu_s=times["cpu"], ready_s=ready_s)
+    peaks = value.get("memory_bytes"), value.get("gpu_memory_bytes")
+    return SideSamples(side, value["iterations"], times["wall"], times["cpu"], ready_s, *peaks)
 
 
 def flat_samples(samples: SideSamples, clock: str) -> list[float]:

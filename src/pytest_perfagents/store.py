@@ -49,15 +49,11 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-class ResultsWriter:
-    """Appends outcomes to this process's file of a run; what `append` returned from is on the disk.
+class LinesWriter:
+    """Appends records to a file, a line each; what `append` returned from is on the disk. Entering makes the file."""
 
-    ``process`` tells the files of a run apart. Entering makes the file, so that a run that was interrupted before its
-    first outcome can be resumed by its name.
-    """
-
-    def __init__(self, folder: Path, process: str = "") -> None:
-        self.file = folder / (f"outcomes-{process}.jsonl" if process else "outcomes.jsonl")
+    def __init__(self, file: Path) -> None:
+        self.file = file
         self._descriptor: int | None = None
 
     def append(self, record: Mapping[str, Any]) -> None:
@@ -92,6 +88,16 @@ class ResultsWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class ResultsWriter(LinesWriter):
+    """This process's file of a run; ``process`` tells the files of a run apart.
+
+    Enter it, so that a run that was interrupted before its first outcome can be resumed by its name.
+    """
+
+    def __init__(self, folder: Path, process: str = "") -> None:
+        super().__init__(folder / (f"outcomes-{process}.jsonl" if process else "outcomes.jsonl"))
 
 
 @dataclass(frozen=True, slots=True)

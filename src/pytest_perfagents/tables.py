@@ -120,6 +120,13 @@ def whole(low: int) -> Check[int]:
     return check
 
 
+def yes_or_no(value: Any) -> bool:
+    """A truth value, as TOML has them."""
+    if not isinstance(value, bool):
+        raise ValueError(f"must be true or false, not {kind(value)}")
+    return value
+
+
 def one_of(words: Iterable[str]) -> Check[str]:
     """One of some words."""
     known = tuple(words)

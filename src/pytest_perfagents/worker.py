@@ -17,11 +17,18 @@ if __name__ == "__main__":
         del sys.path[0]  # our own folder
     globals()["__builtins__"] = dict(vars(builtins))  # what a patch does to builtins does not reach us
 
+import array
 import ast
+import collections
+import enum
+import functools
+import gc
 import itertools
 import json
 import os
 import platform
+import signal
+import struct
 import threading
 import time
 import traceback
@@ -29,6 +36,7 @@ import types
 from importlib import import_module, machinery
 from inspect import signature
 from os.path import abspath, dirname, join, normpath, realpath
+from stat import S_ISDIR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,8 +48,17 @@ TEXT_LIMIT = 4000
 TRACEBACK_LIMIT = 8000
 CHAIN_LIMIT = 16
 CHANNEL_FD_MIN = 100
+MESSAGE_BYTES = 1 << 20
 CO_VARARGS, CO_COROUTINE = 0x04, 0x80
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, SIGKILL = 1, 36, 9
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, SIGKILL = 1, 36, 38, 9
+LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT, LANDLOCK_PATH_BENEATH = 444, 445, 446, 1
+SCOPE_ABSTRACT_SOCKETS, SCOPE_SIGNALS = 1 << 0, 1 << 1
+READ_FILES = 1 << 0 | 1 << 2  # execute, read
+ACCESS_OF_FILES = READ_FILES | 1 << 1 | 1 << 14  # write, truncate
+ACCESS_ABI_1 = ((1 << 13) - 1) & ~(1 << 3)  # all but listing a folder
+ACCESS_REFER, ACCESS_TRUNCATE = 1 << 13, 1 << 14
+SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW = 1, 1 << 2
+SYSTEM_CALLS = {"x86_64": (0xC000003E, 317, 302), "aarch64": (0xC00000B7, 277, 261)}  # AUDIT_ARCH, seccomp, prlimit64
 
 
 # --- what goes over the channel -------------------------------------------------------------------
@@ -374,6 +391,17 @@ class Targets:
             if module is not None and name.partition(".")[0] in tops
         }
 
+    def shared(self, root: str, script: str) -> list[str]:
+        """What is loaded from files outside the workspace and the script's folder, in the order of loading."""
+        own = (join(root, ""), join(dirname(abspath(script)), ""))
+        files = [(name, file_of(module)) for name, module in list(self.modules.items()) if module is not None]
+        return [name for name, file in files if file is not None and not file.startswith(own)]
+
+    def strangers(self) -> int:
+        """How many modules are loaded that are none of the packages, those in other modules not counted."""
+        tops = {package.partition(".")[0] for package in self.packages}
+        return len([name for name in list(self.modules) if "." not in name and name not in tops])
+
     def report(self, retry: str) -> dict[str, dict[str, Any]]:
         """The state of every target; those not loaded are imported again (``retry``: no, early, all)."""
         if self.finder is None:
@@ -514,68 +542,349 @@ def header_lines(node: Any) -> tuple[int, int]:
 
 # --- the timed call -------------------------------------------------------------------------------
 
+DRIVER_FUNCTIONS = (
+    "DeviceGetCount", "DeviceGet", "DeviceGetAttribute", "DevicePrimaryCtxGetState", "DevicePrimaryCtxRetain",
+    "CtxPushCurrent_v2", "CtxPopCurrent_v2", "CtxSynchronize", "EventCreate", "EventRecord", "EventElapsedTime",
+    "MemAlloc_v2", "MemFree_v2", "MemsetD8Async", "GetErrorString",
+)  # fmt: skip
+L2_CACHE_SIZE = 38  # CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE of cuda.h
+UNKNOWN_L2_BYTES = 128 << 20
 
-def make_cuda() -> tuple[Callable[[], bool], Callable[[], Any]]:
-    """``look()``: whether torch sees a GPU; ``ready()``: (synchronize, Event) once the script has used it."""
+
+class Driver:
+    """The CUDA driver's own functions: what is replaced in torch, or in ctypes, does not reach them.
+
+    False where there is no NVIDIA driver. Loading it wakes nothing up: the process can still fork.
+    """
+
+    def __init__(self) -> None:
+        self._functions: dict[str, Any] = {}
+        try:
+            import ctypes
+
+            library = ctypes.CDLL("libcuda.so.1")
+            functions = {name: getattr(library, "cu" + name) for name in DRIVER_FUNCTIONS}
+        except (ImportError, OSError, AttributeError):
+            return
+        functions["CtxResetPersistingL2Cache"] = getattr(library, "cuCtxResetPersistingL2Cache", lambda: 0)
+        self.byref, self.handle, self.integer = ctypes.byref, ctypes.c_void_p, ctypes.c_int
+        self.size, self.address, self.milliseconds = ctypes.c_size_t, ctypes.c_uint64, ctypes.c_float
+        self.text = ctypes.c_char_p
+        self._functions = functions
+
+    def __bool__(self) -> bool:
+        return bool(self._functions)
+
+    def ask(self, name: str, *arguments: Any) -> int:
+        """CUDA's code: 0 where it did what was asked."""
+        return int(self._functions[name](*arguments))
+
+    def call(self, name: str, *arguments: Any) -> None:
+        """Raises RuntimeError in torch's words; code that failed on the GPU is found out this way."""
+        code = self.ask(name, *arguments)
+        if code:
+            words = self.text()
+            self.ask("GetErrorString", code, self.byref(words))
+            found = (words.value or b"error %d" % code).decode("ascii", "replace")
+            raise RuntimeError("CUDA error: " + found + " (cu" + name + ")")
+
+
+class Device:
+    """One GPU that this process uses: its primary context, which torch and most others share, and three events."""
+
+    def __init__(self, driver: Driver, number: int) -> None:
+        self._driver = driver
+        self._context = driver.handle()
+        driver.call("DevicePrimaryCtxRetain", driver.byref(self._context), number)
+        self._events = [driver.handle() for _ in range(3)]
+        with self:
+            for event in self._events:
+                driver.call("EventCreate", driver.byref(event), 0)
+        size = driver.integer()
+        known = not driver.ask("DeviceGetAttribute", driver.byref(size), L2_CACHE_SIZE, number)
+        self._bytes = 2 * (size.value if known and size.value > 0 else UNKNOWN_L2_BYTES)
+        self._buffer: Any = None
+        self._is_warm = False
+
+    def __enter__(self) -> None:
+        self._driver.call("CtxPushCurrent_v2", self._context)
+
+    def __exit__(self, *raised: object) -> None:
+        self._driver.ask("CtxPopCurrent_v2", self._driver.byref(self._driver.handle()))
+
+    def wait(self) -> None:
+        """Until all that was asked of this GPU is done, on every stream."""
+        with self:
+            self._driver.call("CtxSynchronize")
+
+    def record(self, event: int) -> None:
+        """Event 0, 1 or 2 on the default stream."""
+        with self:
+            self._driver.call("EventRecord", self._events[event], None)
+
+    def elapsed_ms(self, first: int, last: int) -> float:
+        """Between two events that have happened."""
+        found = self._driver.milliseconds()
+        with self:
+            self._driver.call("EventElapsedTime", self._driver.byref(found), self._events[first], self._events[last])
+        return float(found.value)
+
+    def warm_up(self, nanoseconds: int, clock: Callable[[], int]) -> None:
+        """Keep it busy so that its clocks rise: once in this process, where there is memory for it."""
+        if self._is_warm:
+            return
+        self._is_warm = True
+        until = clock() + nanoseconds
+        if clock() < until and self._has_buffer():
+            while clock() < until:
+                for _ in range(8):
+                    self._overwrite()
+                self.wait()
+
+    def flush(self) -> None:
+        """Write twice the L2 cache full, so that no turn finds the data of the one before."""
+        if not self._has_buffer():
+            raise RuntimeError("CUDA error: out of memory: l2_flush wants " + str(self._bytes >> 20) + " MB of the GPU")
+        with self:
+            self._driver.ask("CtxResetPersistingL2Cache")  # such lines outlive being written over
+        self._overwrite()
+
+    def free(self) -> None:
+        """Give the buffer back."""
+        if self._buffer is not None:
+            with self:
+                self._driver.ask("MemFree_v2", self._buffer)
+            self._buffer = None
+
+    def _has_buffer(self) -> bool:
+        if self._buffer is None:
+            address = self._driver.address()
+            with self:
+                if not self._driver.ask("MemAlloc_v2", self._driver.byref(address), self._driver.size(self._bytes)):
+                    self._buffer = address
+        return self._buffer is not None
+
+    def _overwrite(self) -> None:
+        with self:
+            self._driver.call("MemsetD8Async", self._buffer, 0, self._driver.size(self._bytes), None)
+
+
+class Gpu:
+    """Waits for the GPUs that this process uses, and times what they do.
+
+    Every GPU on which the process has a context is waited for, whatever stream, thread or library gave it work.
+    ``cuda_ms`` is between two events that are recorded while all of them rest, so that work on any stream lies between
+    them. ``stream_ms`` ends already where the default stream has come to the end of the calls: what a harness sees that
+    waits for that stream alone. Where only torch can drive the GPU (AMD's), it is waited for and nothing else.
+    """
+
+    def __init__(self, spec: Mapping[str, Any]) -> None:
+        self._driver = Driver()
+        self._devices: dict[int, Device] = {}
+        self._warmup_ns = int(1e9 * spec.get("gpu_warmup_s", 0.0))
+        self._flushes = bool(spec.get("l2_flush", False))
+        self._clock = time.perf_counter_ns
+        self._torch, self._memory = make_torch_wait(), make_memory()
+
+    def look(self) -> bool:
+        """Whether this process uses a GPU now; asking wakes none up."""
+        driver = self._driver
+        if not driver:
+            return self._torch(False)
+        count, device, flags, active = driver.integer(), driver.integer(), driver.integer(), driver.integer()
+        if driver.ask("DeviceGetCount", driver.byref(count)):
+            return False  # CUDA was not initialised, neither by torch nor by anybody
+        for number in range(count.value):
+            if number in self._devices or driver.ask("DeviceGet", driver.byref(device), number):
+                continue
+            state = driver.ask("DevicePrimaryCtxGetState", device, driver.byref(flags), driver.byref(active))
+            if state == 0 and active.value:
+                self._devices[number] = Device(driver, device.value)
+        return bool(self._devices)
+
+    def wait(self) -> None:
+        """Until every GPU in use rests, also those that the last call woke up."""
+        if self._driver:
+            if self.look():
+                for device in self._devices.values():
+                    device.wait()
+        else:
+            self._torch(True)
+
+    def begin(self) -> bool:
+        """Bring all GPUs to rest and start their clock; False where there is no event to end it by."""
+        self.wait()
+        if not self._devices:
+            return False
+        for device in self._devices.values():
+            device.warm_up(self._warmup_ns, self._clock)
+            if self._flushes:
+                device.flush()
+            else:
+                device.free()
+            device.wait()
+        self._memory(self._devices, True)
+        self._timekeeper().record(0)
+        return True
+
+    def end(self, began: bool) -> None:
+        """Within the wall clock's time: note where the default stream is, and wait for all others."""
+        if began:
+            self._timekeeper().record(1)
+        self.wait()
+
+    def read(self, began: bool) -> dict[str, Any]:
+        """``cuda_ms``, ``stream_ms`` and ``gpu_bytes`` of what lay between; None where they are not known."""
+        if not began:
+            return {"cuda_ms": None, "stream_ms": None, "gpu_bytes": None}
+        keeper = self._timekeeper()
+        keeper.record(2)
+        keeper.wait()
+        return {
+            "cuda_ms": keeper.elapsed_ms(0, 2),
+            "stream_ms": keeper.elapsed_ms(0, 1),
+            "gpu_bytes": self._memory(self._devices, False),
+        }
+
+    def _timekeeper(self) -> Device:
+        return next(iter(self._devices.values()))
+
+
+def make_torch_wait() -> Callable[[bool], bool]:
+    """``look(wait)``: whether torch uses a GPU; waits for it too. torch's functions as they were when first seen."""
     modules = sys.modules
     found: list[Any] = []
 
-    def look() -> bool:
+    def look(wait: bool) -> bool:
         if not found and "torch" in modules:
             try:
                 cuda = modules["torch"].cuda
-                if cuda.is_available():
-                    found.append((cuda.is_initialized, cuda.synchronize, cuda.Event))
-                else:
-                    found.append(None)
-            except Exception:
+                found.append((cuda.is_initialized, cuda.synchronize))
+            except AttributeError:
                 return False  # torch is not imported to its end, or is no torch
-        return bool(found and found[0])
+        if not found or not found[0][0]():
+            return False
+        if wait:
+            found[0][1]()
+        return True
 
-    def ready() -> Any:
-        return found[0][1:] if look() and found[0][0]() else None
-
-    return look, ready
+    return look
 
 
-def make_timer() -> Callable[..., dict[str, Any]]:
-    """``timed(call, args, kwargs, iterations)``: a block of calls -> result, wall_ns, cpu_ns, cuda_ms."""
-    clock, cpu_clock, repeat = time.perf_counter_ns, time.process_time_ns, itertools.repeat
-    _, cuda_ready = make_cuda()
+def make_memory() -> Callable[[Iterable[int], bool], int | None]:
+    """``peak(devices, reset)``: most bytes that torch's allocator held since the last reset; None without torch.
+
+    By torch's own word: it is shown, and no verdict hangs on it.
+    """
+    modules = sys.modules
+
+    def peak(devices: Iterable[int], reset: bool) -> int | None:
+        try:
+            torch = modules["torch"]._C
+            held = 0
+            for number in devices:
+                if reset:
+                    torch._cuda_resetPeakMemoryStats(number)
+                else:
+                    held += int(torch._cuda_memoryStats(number)["allocated_bytes"]["all"]["peak"])
+            return held
+        except Exception:
+            return None
+
+    return peak
+
+
+def make_timer(gpu: Gpu, quiet: Callable[[], None], loud: Callable[[], None]) -> Callable[..., dict[str, Any]]:
+    """``timed(call, args, kwargs, iterations)``: a block of calls -> results, wall_ns, cpu_ns, and `Gpu.read`.
+
+    ``results`` are those of some calls and of the last. The calls are made in C, and which of them are chosen stands
+    in no variable of any frame: what is called can find out neither that nor how many are still to come. The profiler
+    and the like are off afterwards, until ``loud``.
+    """
+    clock, cpu_clock = time.perf_counter_ns, time.process_time_ns
+    repeat, starmap, partial = itertools.repeat, itertools.starmap, functools.partial
+    begin, end, read = gpu.begin, gpu.end, gpu.read
+    last_of: Callable[[Iterable[Any]], Any] = functools.partial(collections.deque, maxlen=1)
+    chosen = make_chosen()
 
     def timed(
         call: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], iterations: int
     ) -> dict[str, Any]:
-        result, events = None, None
-        gpu = cuda_ready()
-        if gpu is not None:
-            events = gpu[1](enable_timing=True), gpu[1](enable_timing=True)
-            gpu[0]()
-            events[0].record()
-        loop = repeat(None, iterations)
+        loud()
+        began = begin()
+        calls = starmap(partial(call, **kwargs) if kwargs else call, repeat(args, iterations))
         wall = clock()
         cpu = cpu_clock()
-        for _ in loop:
-            result = call(*args, **kwargs)
-        if events is not None:
-            events[1].record()
-        else:
-            gpu = cuda_ready()  # the first turn may be what woke the GPU
-        if gpu is not None:
-            gpu[0]()
+        kept = list(map(last_of, chosen(calls, iterations)))
+        quiet()
+        end(began)
         cpu = cpu_clock() - cpu
         wall = clock() - wall
-        elapsed = None if events is None else events[0].elapsed_time(events[1])
-        return {"result": result, "wall_ns": wall, "cpu_ns": cpu, "cuda_ms": elapsed}
+        results = [result for part in kept for result in part]
+        return {"results": results, "wall_ns": wall, "cpu_ns": cpu, **read(began)}
 
     return timed
+
+
+def make_chosen() -> Callable[[Iterator[Any], int], tuple[Iterable[Any], ...]]:
+    """``chosen(calls, count)``: the calls cut in two to four parts, at places that the kernel's random numbers give."""
+    urandom, islice, number_of = os.urandom, itertools.islice, int.from_bytes
+
+    def chosen(calls: Iterator[Any], count: int) -> tuple[Iterable[Any], ...]:
+        if count < 2:
+            return (calls,)
+        noise = urandom(16)
+        cuts = sorted([number_of(noise[at : at + 4], "little") % count for at in (0, 4, 8)][: 1 + noise[12] % 3])
+        ends = [0, *cuts]
+        sizes = [end - begin for begin, end in zip(ends, cuts)]  # noqa: B905 - Python 3.8
+        return (*[islice(calls, size) for size in sizes], calls)
+
+    return chosen
+
+
+def make_quiet() -> tuple[Callable[[], None], Callable[[], None]]:
+    """``quiet()``: until ``loud()`` no signal handler, profiler, tracer or collection runs foreign code in this thread.
+
+    So that nothing fills in a result between the end of the clock and a look at what was returned.
+    """
+    sigmask, setprofile, settrace = import_module("_signal").pthread_sigmask, sys.setprofile, sys.settrace
+    kept = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGKILL", "SIGSTOP")]
+    held = {int(each) for each in range(1, signal.NSIG)} - {int(each) for each in kept}
+    block, restore = int(signal.SIG_BLOCK), int(signal.SIG_SETMASK)
+    collects, collect, wait = gc.isenabled, gc.enable, gc.disable
+    monitoring = getattr(sys, "monitoring", None)
+    names = ("get_tool", "set_events")
+    get_tool, set_events = [getattr(monitoring, name, None) for name in names]
+    before: list[Any] = []
+
+    def quiet() -> None:
+        setprofile(None)
+        settrace(None)
+        if not before:
+            before.append((sigmask(block, held), collects()))
+            wait()
+        if get_tool is not None and set_events is not None:
+            for tool in range(6):
+                if get_tool(tool) is not None:
+                    set_events(tool, 0)
+
+    def loud() -> None:
+        if before:
+            mask, was_collecting = before.pop()
+            if was_collecting:
+                collect()
+            sigmask(restore, mask)
+
+    return quiet, loud
 
 
 class Recorder:
     """Stands in for pytest-benchmark's fixture: what it is called with is the experiment of this turn."""
 
-    def __init__(self, timed: Callable[..., dict[str, Any]], iterations: int, tracer: Tracer) -> None:
-        self._timed = timed
+    def __init__(
+        self, timed: Callable[..., dict[str, Any]], iterations: int, tracer: Tracer, loud: Callable[[], None]
+    ) -> None:
+        self._timed, self._loud = timed, loud
         self._iterations = iterations
         self._tracer = tracer
         self._clock = time.perf_counter_ns
@@ -607,22 +916,36 @@ class Recorder:
         if self._entered is not None:
             raise Refusal("the test uses its benchmark fixture twice")
         self._entered = self._clock()
-        rounds = self._iterations if setup or teardown else 1
+        is_single = bool(setup or teardown)
         total: dict[str, Any] = {}
-        for _ in range(rounds):
+        results: list[Any] = []
+        for number in range(self._iterations if is_single else 1):
+            self._loud()
             made = setup() if setup else None
             now_args, now_kwargs = made if made is not None else (args, kwargs)
             self._tracer.enter("call")
-            taken = self._timed(function, now_args, now_kwargs, 1 if setup or teardown else self._iterations)
+            taken = self._timed(function, now_args, now_kwargs, 1 if is_single else self._iterations)
             self._tracer.enter("setup")
             if teardown:
+                self._loud()
                 teardown(*now_args, **now_kwargs)
-            for name in ("wall_ns", "cpu_ns", "cuda_ms"):
-                taken[name] = taken[name] if taken[name] is None else taken[name] + (total.get(name) or 0)
-            total = taken
-        self._taken = total
+            total = summed(total, taken)
+            if is_single and int.from_bytes(os.urandom(4), "little") % (number + 1):
+                results[1:] = total["results"]  # one of all rounds, and the last
+            else:
+                results[:] = total["results"]
+        self._taken = {**total, "results": results}
         self._left = self._clock()
-        return total["result"]
+        return results[-1]
+
+
+def summed(total: Mapping[str, Any], taken: dict[str, Any]) -> dict[str, Any]:
+    """Two timed calls as one: times add up, memory is the larger; the rest is the later one's."""
+    for name in ("wall_ns", "cpu_ns", "cuda_ms", "stream_ms"):
+        taken[name] = taken[name] if taken[name] is None else taken[name] + (total.get(name) or 0)
+    if taken["gpu_bytes"] is not None:
+        taken["gpu_bytes"] = max(taken["gpu_bytes"], total.get("gpu_bytes") or 0)
+    return taken
 
 
 def collected(recorder: Recorder, began: int, ended: int) -> dict[str, Any]:
@@ -680,12 +1003,26 @@ def waits(function: Any) -> Callable[..., Any]:
 
 
 def make_census() -> Callable[[], tuple[int, int]]:
-    """``census() -> (threads, child processes)`` of this process, as the kernel counts them."""
+    """``census() -> (threads, child processes)`` of this process, as the kernel counts them.
+
+    Of a process with one thread nothing is opened for it: audit hooks would hear of that.
+    """
     listdir, active, pid = os.listdir, threading.active_count, os.getpid()
-    opener = open
+    opener, pread = open, os.pread
     tasks = "/proc/" + str(pid) + "/task"
+    files: list[int] = []
+    try:
+        for path in ("/proc/" + str(pid) + "/stat", tasks + "/" + str(pid) + "/children"):
+            files.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError:
+        files.clear()
 
     def census() -> tuple[int, int]:
+        try:
+            if files and pread(files[0], 4096, 0).rpartition(b")")[2].split()[17] == b"1":
+                return 1, len(pread(files[1], 65536, 0).split())
+        except (OSError, IndexError):
+            files.clear()  # somebody closed them
         try:
             threads = listdir(tasks)
         except OSError:
@@ -702,6 +1039,921 @@ def make_census() -> Callable[[], tuple[int, int]]:
     return census
 
 
+# --- what a result is made of ---------------------------------------------------------------------
+
+STRUCTURE_LIMIT = 64 << 20  # bytes of one structure; of an array that is larger, a sample is taken
+LEAF_LIMIT, DEPTH_LIMIT, SAMPLE_COUNT, COPY_LIMIT, FEW = 1000000, 100, 65536, 1 << 30, 16
+HEAP_TYPE, IMMUTABLE_TYPE = 1 << 9, 1 << 8
+SEQUENCES = {"list": b"L", "tuple": b"U", "set": b"S", "frozenset": b"S", "deque": b"L", "range": b"L"}
+PLAIN = ("NoneType", "bool", "int", "float", "complex", "str", "bytes", "list", "tuple", "set", "dict")
+
+
+class StructureWriter:
+    """Writes a value as plain data that another process reads without running anything that is in it.
+
+    Only functions of base types that cannot be changed from Python touch the value: what its class says of itself
+    (``__eq__``, ``__iter__``, ``__class__``, ``__getattr__``) has no say. A value is a tag of one character and its
+    contents; ``n;`` is a number in hexadecimal, ``text`` is ``n;`` and so many bytes::
+
+        N T F                          None, True, False
+        i n;                           int
+        d (8 bytes) c (16 bytes)       float, complex, little endian
+        s text, b text                 str, bytes
+        L U S n; values                list, tuple, set
+        q Q e E text                   list and tuple of many numbers: of 64 bits (q), of floats (e)
+        M n; keys and values           dict
+        O o text n; names and values   an object (o: one that is a record): its class, its attributes
+        C text value n; names, values  an instance of another class: its class, itself as one of these, its attributes
+        A text text n; sizes; text     an array: where (numpy, scalar, a device of torch), type, shape, data
+        D text text n; sizes; text     of an array that is too large: the digest, then the elements of a sample
+        V text text                    dates and decimals: class, and how they are written
+        X text                         not looked into: its class, or why
+        R n;                           what began as container number n, from 0
+    """
+
+    def __init__(self, limit: int = STRUCTURE_LIMIT, seed: int = 0) -> None:
+        self.whole = True
+        self._parts: list[bytes] = []
+        self._left, self._leaves, self._seed = limit, LEAF_LIMIT, seed
+        self._numbers: dict[int, int] = {}
+        self._kinds: dict[int, Any] = {}
+        self._alive: list[Any] = []
+        self._writers: dict[str, Callable[..., None]] = {
+            "builtins:NoneType": self._constant,
+            "builtins:bool": self._constant,
+            "builtins:int": self._integer,
+            "builtins:float": self._float,
+            "builtins:complex": self._complex,
+            "builtins:str": self._string,
+            "builtins:bytes": self._string,
+            "builtins:bytearray": self._string,
+            "builtins:dict": self._dict,
+            "builtins:BaseException": self._object,
+            "types:SimpleNamespace": self._object,
+            "numpy:ndarray": self._numpy,
+            "numpy:generic": self._numpy,
+            "torch._C:TensorBase": self._torch,
+            "torch._C:_TensorBase": self._torch,
+        }
+        for name in ("builtins:list", "builtins:tuple", "builtins:set", "builtins:frozenset", "builtins:range"):
+            self._writers[name] = self._sequence
+        self._writers["collections:deque"] = self._sequence
+        for name in ("datetime:datetime", "datetime:date", "datetime:time", "datetime:timedelta", "decimal:Decimal"):
+            self._writers[name] = self._written
+        itself = ("_object", "_numpy", "_torch", "_written")
+        self._namers = {name for name, write in self._writers.items() if write.__name__ in itself} | {"builtins:object"}
+
+    def take(self, value: Any) -> bytes:
+        """The structure. ``whole`` says afterwards whether nothing in it was left out."""
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, 20 * DEPTH_LIMIT))
+        try:
+            self._write(value, 0)
+        finally:
+            sys.setrecursionlimit(limit)
+        return b"".join(self._parts)
+
+    def _put(self, *parts: bytes) -> None:
+        for part in parts:
+            self._left -= len(part)
+            self._parts.append(part)
+
+    def _put_text(self, value: Any) -> None:
+        data = value if type(value) is bytes else str.encode(value, "utf-8", "surrogatepass")
+        self._put(b"%x;" % len(data), data)
+
+    def _write(self, value: Any, depth: int) -> None:
+        kind = type(value)
+        key = place_of(kind)
+        if key not in self._kinds:
+            write, base = self._writer_for(kind)
+            is_itself = class_name(base) in self._namers or (kind is base and base.__name__ in PLAIN)
+            self._kinds[key] = write, base, is_itself
+            self._alive.append(kind)
+        write, base, is_itself = self._kinds[key]
+        self._leaves -= 1
+        if depth > DEPTH_LIMIT or self._left <= 0 or self._leaves <= 0:
+            self._leave_out("<too deep>" if depth > DEPTH_LIMIT else "<too large>")
+        elif write is None:
+            self._leave_out(class_name(kind))
+        elif is_itself:
+            write(value, base, depth)
+        else:
+            self._put(b"C")
+            self._put_text(class_name(kind))
+            write(value, base, depth)
+            self._attributes(value, depth)
+
+    def _writer_for(self, kind: Any) -> tuple[Any, Any]:
+        """What writes instances of a class, and the unchangeable base that decides it."""
+        is_plain = True
+        for base in mro_of(kind):
+            if base is object:
+                return (self._object if is_plain and kind is not object else None), base
+            if is_immutable(base):
+                write = self._writers.get(class_name(base))
+                if write is not None:
+                    return write, base
+                is_plain = False
+        return None, object
+
+    def _leave_out(self, why: str) -> None:
+        self.whole = False
+        self._put(b"X")
+        self._put_text(why)
+
+    def _is_known(self, value: Any) -> bool:
+        """Whether this container was begun before; then a reference to it is written."""
+        key = place_of(value)
+        number = self._numbers.get(key)
+        if number is None:
+            self._numbers[key] = len(self._numbers)
+            self._alive.append(value)
+            return False
+        self._put(b"R%x;" % number)
+        return True
+
+    def _constant(self, value: Any, base: Any, depth: int) -> None:
+        self._put(b"N" if value is None else b"T" if value is True else b"F")
+
+    def _integer(self, value: Any, base: Any, depth: int) -> None:
+        self._put(b"i", int.__format__(value, "x").encode("ascii"), b";")
+
+    def _float(self, value: Any, base: Any, depth: int) -> None:
+        self._put(b"d", pack_floats("<d", float.__float__(value)))
+
+    def _complex(self, value: Any, base: Any, depth: int) -> None:
+        parts = [complex.__dict__[name].__get__(value) for name in ("real", "imag")]
+        self._put(b"c", pack_floats("<dd", *parts))
+
+    def _string(self, value: Any, base: Any, depth: int) -> None:
+        if base is str:
+            data = str.encode(value, "utf-8", "surrogatepass")
+        else:
+            data = base.__getitem__(value, slice(None))
+        if len(data) > self._left:
+            self._leave_out("<too large>")
+            return
+        self._put(b"s" if base is str else b"b")
+        self._put_text(bytes(data))
+
+    def _sequence(self, value: Any, base: Any, depth: int) -> None:
+        if self._is_known(value):
+            return
+        items = list(itertools.islice(base.__iter__(value), self._left + 1))
+        tag = SEQUENCES[base.__name__]
+        if len(items) >= FEW and type(value) in (list, tuple) and self._packed(tag, items):
+            return
+        if len(items) > self._leaves:
+            self._forget(value)
+            return
+        self._put(tag, b"%x;" % len(items))
+        for item in items:
+            self._write(item, depth + 1)
+
+    def _forget(self, value: Any) -> None:
+        del self._numbers[place_of(value)]
+        self._leave_out("<too large>")
+
+    def _packed(self, tag: bytes, items: list[Any]) -> bool:
+        """Write many numbers of one type at once."""
+        kind = type(items[0])
+        if not (kind is int or kind is float) or any(type(each) is not kind for each in items):
+            return False
+        try:
+            data = pack_array("q" if kind is int else "d", items).tobytes()
+        except OverflowError:
+            return False
+        if len(data) > self._left:
+            return False
+        tags = b"qQ" if kind is int else b"eE"
+        self._put(tags[:1] if tag == b"L" else tags[1:])
+        self._put_text(data)
+        return True
+
+    def _dict(self, value: Any, base: Any, depth: int) -> None:
+        if self._is_known(value):
+            return
+        if dict.__len__(value) > self._leaves:
+            self._forget(value)
+            return
+        self._pairs(b"M", list(dict.items(value)), depth)
+
+    def _pairs(self, tag: bytes, pairs: list[tuple[Any, Any]], depth: int) -> None:
+        self._put(tag, b"%x;" % len(pairs))
+        for key, item in pairs:
+            self._write(key, depth + 1)
+            self._write(item, depth + 1)
+
+    def _object(self, value: Any, base: Any, depth: int) -> None:
+        if self._is_known(value):
+            return
+        self._put(b"o" if base is not object or is_record(type(value)) else b"O")
+        self._put_text(class_name(type(value)))
+        self._attributes(value, depth)
+
+    def _attributes(self, value: Any, depth: int) -> None:
+        self._pairs(b"", attributes_of(value), depth)
+
+    def _written(self, value: Any, base: Any, depth: int) -> None:
+        self._put(b"V")
+        self._put_text(class_name(type(value)))
+        self._put_text(base.__repr__(value))
+
+    def _numpy(self, value: Any, base: Any, depth: int) -> None:
+        dtype = base.__dict__["dtype"].__get__(value)
+        names = next(vars_of(each) for each in mro_of(type(dtype)) if class_name(each) == "numpy:dtype")
+        if names["kind"].__get__(dtype) in ("O", "V"):  # no numbers, or with gaps between them
+            self._write(base.__dict__["tolist"](value), depth + 1)
+            return
+        is_array = class_name(base) == "numpy:ndarray"
+        shape = base.__dict__["shape"].__get__(value) if is_array else ()
+        size = base.__dict__["nbytes"].__get__(value) if is_array else 1
+        if size > COPY_LIMIT:
+            self._leave_out("<too large>")
+            return
+        data = base.__dict__["tobytes"](value)
+        self._array("numpy" if is_array else "scalar", names["str"].__get__(dtype), shape, data)
+
+    def _torch(self, value: Any, base: Any, depth: int) -> None:
+        if answers_for_torch(type(value), base) or address_of is None:
+            self._leave_out("<a tensor of a class of its own>")
+            return
+        names = vars_of(base)
+        try:
+            size = names["numel"](value) * names["element_size"](value)
+            if size > COPY_LIMIT:
+                self._leave_out("<too large>")
+                return
+            where, dtype, shape = [names[name].__get__(value) for name in ("device", "dtype", "shape")]
+            for name in ("detach", "resolve_conj", "resolve_neg", "cpu", "contiguous"):
+                value = names[name](value)
+            data = address_of(names["data_ptr"](value), size)
+        except (RuntimeError, NotImplementedError):
+            self._leave_out("<a tensor whose layout cannot be read>")
+        else:
+            self._array(str(where), str(dtype), shape, data)
+
+    def _array(self, where: str, dtype: str, shape: Any, data: bytes) -> None:
+        is_large = len(data) > self._left
+        self._put(b"D" if is_large else b"A")
+        self._put_text(where)
+        self._put_text(dtype)
+        sizes = list(tuple.__iter__(shape))
+        self._put(b"%x;" % len(sizes), *[b"%x;" % each for each in sizes])
+        if is_large:
+            self.whole = False
+            data = digest_of(data) + self._sample(data, sizes)
+        self._put_text(data)
+
+    def _sample(self, data: bytes, sizes: list[int]) -> bytes:
+        """Elements at places that nobody knows who does not know the seed; the same for equal shapes."""
+        count = 1
+        for each in sizes:
+            count *= each
+        width, state, chosen = len(data) // count, self._seed, []
+        for _ in range(min(SAMPLE_COUNT, count)):
+            state = (state * 6364136223846793005 + 1442695040888963407) % (1 << 64)  # Knuth, MMIX
+            place = (state >> 16) % count * width
+            chosen.append(data[place : place + width])
+        return b"".join(chosen)
+
+
+def make_seal(kinds: Sequence[Any]) -> Callable[[], None]:
+    """``seal()`` raises Refusal where a function of these classes is no longer what it is now."""
+    code_of = types.FunctionType.__dict__["__code__"].__get__
+    known = [
+        (vars_of(kind), name, each, code_of(each))
+        for kind in kinds
+        for name, each in vars_of(kind).items()
+        if type(each) is types.FunctionType
+    ]
+
+    def seal() -> None:
+        for names, name, each, code in known:
+            if names.get(name) is not each or code_of(each) is not code:
+                raise Refusal("functions of the worker were replaced (" + name + ")")
+
+    return seal
+
+
+def make_address_of() -> Callable[[int, int], bytes] | None:
+    """``address_of(address, size)``: the bytes that lie there. None in a Python without ctypes."""
+    try:
+        from ctypes import c_char
+    except ImportError:
+        return None
+    return lambda address, size: (c_char * size).from_address(address).raw if size else b""
+
+
+def make_digest_of() -> Callable[[bytes], bytes]:
+    """SHA-256, where possible without the hashlib module, which takes long to import."""
+    for name in ("_sha2", "_sha256", "hashlib"):
+        try:
+            sha256 = import_module(name).sha256
+            break
+        except ImportError:
+            continue
+    return lambda data: bytes(sha256(data).digest())
+
+
+address_of, digest_of, pack_floats, unpack_floats = make_address_of(), make_digest_of(), struct.pack, struct.unpack
+pack_array, enum_class = array.array, enum.Enum
+place_of = object.__hash__  # one number for each object that lives, as id() gives, which audit hooks hear of
+mro_of = type.__dict__["__mro__"].__get__
+bases_of = type.__dict__["__bases__"].__get__
+flags_of = type.__dict__["__flags__"].__get__
+vars_of = type.__dict__["__dict__"].__get__
+
+
+def is_record(kind: Any) -> bool:
+    """Whether its attributes are what an object is for: a dataclass and its like, a member of an enumeration."""
+    marks = ("__dataclass_fields__", "__attrs_attrs__", "__struct_fields__", "__pydantic_fields__")
+    return any(each is enum_class or any(name in vars_of(each) for name in marks) for each in mro_of(kind))
+
+
+def answers_for_torch(kind: Any, base: Any) -> bool:
+    """Whether a class above ``torch.Tensor``, which is right above ``base``, replaces torch's functions."""
+    for each in mro_of(kind):
+        if any(parent is base for parent in bases_of(each)):
+            return False
+        own = vars_of(each).get("__torch_function__")
+        if "__torch_dispatch__" in vars_of(each) or not (own is None or type(own) is types.BuiltinFunctionType):
+            return True
+    return True
+
+
+def is_immutable(kind: Any) -> bool:
+    """Whether nothing in Python can change this type, nor make another that passes for it."""
+    flags = flags_of(kind)
+    return not flags & HEAP_TYPE or bool(flags & IMMUTABLE_TYPE)
+
+
+def class_name(kind: Any) -> str:
+    """``module:Class.Inner``."""
+    found = [type.__dict__[name].__get__(kind) for name in ("__module__", "__qualname__")]
+    return ":".join([each if type(each) is str else "?" for each in found])
+
+
+def attributes_of(value: Any) -> list[tuple[str, Any]]:
+    """What is in an object's ``__dict__`` and slots; of a member of an enumeration its value."""
+    found: dict[str, Any] = {}
+    bases = mro_of(type(value))
+    for base in bases:
+        if base is object:
+            continue
+        for name, each in list(vars_of(base).items()):
+            if name == "__dict__" and type(each) is types.GetSetDescriptorType:
+                found.update([pair for pair in dict.items(each.__get__(value)) if type(pair[0]) is str])
+            elif name == "args" and base is BaseException:
+                found["args"] = each.__get__(value)
+            elif type(each) is types.MemberDescriptorType and type(name) is str and not is_immutable(base):
+                try:
+                    found.setdefault(name, each.__get__(value))
+                except AttributeError:
+                    continue  # a slot that holds nothing
+    if any(base is enum_class for base in bases):
+        return [("value", found.get("_value_"))]
+    return list(found.items())
+
+
+class Node:
+    """One value of a structure that was read.
+
+    ``kind`` is none, bool, int, float, complex, str, bytes, list, tuple, set, dict, object, array, sample, text or
+    opaque; or numbers: a list or tuple (``where``) of int or float (``name``), as the bytes of an array. ``value``:
+    items, pairs, ``(shape, data)``, ``(shape, digest and elements)``, or the value itself. ``name``: the class where it
+    is not the plain one, the type of an array; ``where``: numpy, scalar or a device of torch, record of an object whose
+    attributes are what it is for. ``more``: attributes.
+    """
+
+    __slots__ = ("kind", "more", "name", "value", "where")
+
+    def __init__(self, kind: str, value: Any, name: str = "", where: str = "") -> None:
+        self.kind, self.value, self.name, self.where = kind, value, name, where
+        self.more: Sequence[tuple[Node, Node]] = ()
+
+
+class StructureReader:
+    """Reads what `StructureWriter` wrote; raises ValueError on anything else."""
+
+    KINDS = {b"L": "list", b"U": "tuple", b"S": "set", b"M": "dict", b"O": "object", b"o": "object"}  # noqa: RUF012
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._place = data, 0
+        self._containers: list[Node] = []
+
+    def read(self) -> Node:
+        """The value."""
+        try:
+            found = self._read(0)
+        except (IndexError, OverflowError, struct.error, MemoryError) as error:
+            raise ValueError("the structure is broken: " + str(error)) from None
+        if self._place != len(self._data):
+            raise ValueError("the structure goes on after its end")
+        return found
+
+    def _take(self, size: int) -> bytes:
+        start, self._place = self._place, self._place + size
+        if size < 0 or self._place > len(self._data):
+            raise ValueError("the structure ends too early")
+        return self._data[start : self._place]
+
+    def _number(self) -> int:
+        end = self._data.index(b";", self._place)
+        number = int(self._take(end - self._place), 16)
+        self._place += 1
+        return number
+
+    def _text(self) -> str:
+        return self._take(self._number()).decode("utf-8", "surrogatepass")
+
+    def _pairs(self, depth: int) -> list[tuple[Node, Node]]:
+        return [(self._read(depth + 1), self._read(depth + 1)) for _ in range(self._number())]
+
+    def _read(self, depth: int) -> Node:
+        if depth > DEPTH_LIMIT + 2:
+            raise ValueError("the structure is too deep")
+        tag = self._take(1)
+        if tag in b"NTF":
+            return Node("none" if tag == b"N" else "bool", {b"N": None, b"T": True, b"F": False}[tag])
+        if tag == b"i":
+            return Node("int", self._number())
+        if tag == b"d":
+            return Node("float", unpack_floats("<d", self._take(8))[0])
+        if tag == b"c":
+            return Node("complex", complex(*unpack_floats("<dd", self._take(16))))
+        if tag == b"s":
+            return Node("str", self._text())
+        if tag == b"b":
+            return Node("bytes", self._take(self._number()))
+        if tag in b"AD":
+            where, name = self._text(), self._text()
+            shape = tuple([self._number() for _ in range(self._number())])
+            return Node("array" if tag == b"A" else "sample", (shape, self._take(self._number())), name, where)
+        if tag in b"qQeE":
+            where = "list" if tag in b"qe" else "tuple"
+            node = Node("numbers", self._take(self._number()), NUMBERS[tag.lower()], where)
+            self._containers.append(node)  # as the writer counted it
+            return node
+        if tag == b"V":
+            name = self._text()
+            return Node("text", self._text(), name)
+        if tag == b"X":
+            return Node("opaque", None, self._text())
+        if tag == b"R":
+            return self._containers[self._number()]
+        if tag == b"C":
+            name = self._text()
+            node = self._read(depth)
+            if not node.name:  # what is known already has its class
+                node.name, node.more = name, self._pairs(depth)
+            else:
+                self._pairs(depth)
+            return node
+        return self._container(tag, depth)
+
+    def _container(self, tag: bytes, depth: int) -> Node:
+        node = Node(self.KINDS.get(tag, ""), [], self._text() if tag in b"Oo" else "", "record" if tag == b"o" else "")
+        self._containers.append(node)
+        if tag in b"MOo":
+            node.value.extend(self._pairs(depth))
+        elif tag in b"LUS":
+            node.value.extend([self._read(depth + 1) for _ in range(self._number())])
+        else:
+            raise ValueError("the structure has an unknown tag " + repr(tag))
+        return node
+
+
+NUMBERS = {b"q": "int", b"e": "float"}
+
+
+class Rebuilder:
+    """Makes values of a structure, with the classes that this process has loaded.
+
+    ``faithful`` says afterwards whether all of it could be made as it was.
+    """
+
+    def __init__(self) -> None:
+        self.faithful = True
+        self._made: dict[int, Any] = {}
+        self._begun: set[int] = set()
+
+    def make(self, node: Node) -> Any:
+        """The value of a node."""
+        if id(node) in self._made:
+            return self._made[id(node)]
+        if id(node) in self._begun:
+            return self._give_up()  # a tuple or a set that holds itself
+        self._begun.add(id(node))
+        try:
+            value = getattr(self, "_" + node.kind, self._plain)(node)
+        except (TypeError, ValueError, AttributeError, ImportError, RuntimeError):
+            value = self._give_up()
+        if not isinstance(value, enum_class):
+            for name, item in node.more:
+                self._set_attribute(value, name.value, self.make(item))
+        self._made[id(node)] = value
+        return value
+
+    def _set_attribute(self, made: Any, name: str, item: Any) -> None:
+        try:
+            if isinstance(getattr(type(made), name, None), (types.MemberDescriptorType, types.GetSetDescriptorType)):
+                object.__setattr__(made, name, item)
+            else:
+                made.__dict__[name] = item
+        except (AttributeError, TypeError):
+            self._give_up()
+
+    def _give_up(self, instead: Any = None) -> Any:
+        self.faithful = False
+        return instead
+
+    def _class(self, node: Node, base: Any) -> Any:
+        """The class of that name below ``base``; ``base`` where there is none."""
+        if not node.name:
+            return base
+        module, _, path = node.name.partition(":")
+        found: Any = sys.modules.get(module)
+        for step in path.split("."):
+            found = getattr(found, step, None)
+        return found if isinstance(found, type) and issubclass(found, base) else self._give_up(base)
+
+    def _plain(self, node: Node) -> Any:
+        base = type(node.value)
+        kind = self._class(node, base)
+        return node.value if kind is base else self._instance(kind, base, node.value)
+
+    def _instance(self, kind: Any, base: Any, value: Any) -> Any:
+        if issubclass(kind, enum_class) or is_immutable(kind):
+            return kind(value)
+        return base.__new__(kind, value)
+
+    def _list(self, node: Node) -> Any:
+        if node.name == "collections:deque":
+            return import_module("collections").deque([self.make(item) for item in node.value])
+        made = self._made[id(node)] = list.__new__(self._class(node, list))
+        list.extend(made, [self.make(item) for item in node.value])
+        return made
+
+    def _tuple(self, node: Node) -> Any:
+        return self._instance(self._class(node, tuple), tuple, [self.make(item) for item in node.value])
+
+    def _set(self, node: Node) -> Any:
+        items = [self.make(item) for item in node.value]
+        return frozenset(items) if node.name == "builtins:frozenset" else set(items)
+
+    def _numbers(self, node: Node) -> Any:
+        items = pack_array("q" if node.name == "int" else "d", node.value).tolist()
+        return items if node.where == "list" else tuple(items)
+
+    def _dict(self, node: Node) -> Any:
+        kind = self._class(node, dict)
+        made = self._made[id(node)] = dict.__new__(kind)
+        if hasattr(kind, "move_to_end"):
+            kind.__init__(made)
+        for key, item in node.value:
+            made[self.make(key)] = self.make(item)
+        return made
+
+    def _object(self, node: Node) -> Any:
+        kind = self._class(node, object)
+        if issubclass(kind, enum_class):
+            return kind(self.make(node.value[0][1]))
+        if kind is object or kind is types.SimpleNamespace:
+            made: Any = types.SimpleNamespace()
+        else:
+            made = (BaseException if issubclass(kind, BaseException) else object).__new__(kind)
+        self._made[id(node)] = made
+        for name, item in node.value:
+            self._set_attribute(made, name.value, self.make(item))
+        return made
+
+    def _array(self, node: Node) -> Any:
+        shape, data = node.value
+        if node.where in ("numpy", "scalar"):
+            numpy = import_module("numpy")
+            made = numpy.frombuffer(data, numpy.dtype(node.name)).reshape(shape).copy()
+            return made[()] if node.where == "scalar" else made
+        torch = import_module("torch")
+        kind = getattr(torch, node.name.partition(".")[2])
+        flat = torch.frombuffer(bytearray(data), dtype=kind) if data else torch.empty(0, dtype=kind)
+        return flat.reshape(shape).to(node.where)
+
+    def _sample(self, node: Node) -> Any:
+        return self._give_up()
+
+    _text = _opaque = _sample
+
+
+def write_new_file(path: str, data: bytes) -> None:
+    """A file that was not there before."""
+    file = open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[write_file(file, view) :]
+    finally:
+        close_file(file)
+
+
+open_file, write_file, close_file = os.open, os.write, os.close
+
+
+# --- other random data ----------------------------------------------------------------------------
+
+SEEDERS = (
+    "seed", "Random", "RandomState", "SeedSequence", "default_rng", "manual_seed", "manual_seed_all", "PRNGKey",
+    "set_seed", "set_random_seed", "seed_everything",
+)  # fmt: skip
+SHIFT = "__perfagents_shift__"
+
+
+class SeedShifter(ast.NodeTransformer):
+    """Passes every seed that a script gives through a function named `SHIFT`; one that gives none, gets one."""
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        """Called by NodeTransformer."""
+        self.generic_visit(node)
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if called not in SEEDERS:
+            return node
+        if node.args and not isinstance(node.args[0], ast.Starred):
+            node.args[0] = self._shifted(node.args[0])
+        elif node.keywords:
+            for each in node.keywords:
+                if each.arg in ("seed", "a", "x", "entropy"):
+                    each.value = self._shifted(each.value)
+        elif not node.args and called in ("seed", "Random", "RandomState", "default_rng"):
+            node.args.append(self._shifted(ast.Constant(None)))
+        return node
+
+    def _shifted(self, seed: ast.expr) -> ast.expr:
+        return ast.Call(ast.Name(SHIFT, ast.Load()), [seed], [])
+
+
+def make_shift(offset: int) -> Callable[[Any], Any]:
+    """``shift(seed)``: another one, the same for the same ``offset``; what is no seed stays as it is."""
+
+    def shift(seed: Any) -> Any:
+        if seed is None:
+            return offset
+        if type(seed) is int:
+            return (seed + offset) % (1 << 32)
+        return seed + str(offset) if type(seed) is str else seed
+
+    return shift
+
+
+def seed_all(offset: int) -> None:
+    """Seed the global generators, for a script that does not."""
+    random = import_module("random")
+    random.seed(offset)
+    for name, path in (("numpy", "random.seed"), ("torch", "manual_seed")):
+        found: Any = sys.modules.get(name)
+        for step in path.split("."):
+            found = getattr(found, step, None)
+        if found is not None:
+            found(offset % (1 << 32))
+
+
+# --- what has been replaced -----------------------------------------------------------------------
+
+REMEMBERED = ("builtins", "time", "gc", "json", "json.encoder", "json.decoder")
+CHECKED = (
+    "math", "pickle", "random", "timeit", "datetime", "statistics", "numpy", "numpy.testing", "torch", "torch.testing",
+    "torch.cuda",
+)  # fmt: skip
+DEEPLY = ("timeit", "pickle", "random", "statistics")
+ALARMS = ("SIGALRM", "SIGVTALRM", "SIGPROF")
+REPLACED_LIMIT = 50
+
+
+class Originals:
+    """What foreign code has no business to replace: clocks, builtins, hooks, and the functions of the script.
+
+    The standard library's are remembered before any foreign code runs. Of libraries that come later is known where
+    their functions belong: not into the workspace. A patch that puts the original back unseen is not seen here.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = join(abspath(root), "")
+        self._modules = sys.modules
+        known: list[tuple[str, Any, str, Any]] = []
+        for name in REMEMBERED:
+            module = sys.modules[name]
+            known.append((name + ".*", sys.modules, name, module))
+            known.extend((name + "." + key, vars(module), key, each) for key, each in callables(vars(module)))
+        for owner in (json.JSONEncoder, json.JSONDecoder):
+            place = "json." + owner.__name__ + "."
+            known.extend((place + key, vars(owner), key, each) for key, each in callables(vars(owner)))
+        for key in ("settrace", "setprofile", "gettrace", "getprofile", "_getframe"):
+            known.append(("sys." + key, vars(sys), key, getattr(sys, key)))
+        self._known = tuple(known)
+        self._hooks = make_hooks()
+        self._hooked = tuple(self._hooks())
+        self._collects = gc.isenabled
+        self._builtins = frozenset(key for key in vars(builtins) if not key.startswith("_"))
+        self._namespace: dict[str, Any] = {}
+        self._text: ScriptNames | None = None
+        self._code: types.CodeType | None = None
+        self._script: tuple[tuple[str, Any, Any], ...] = ()
+        self._held: tuple[dict[str, Any], tuple[tuple[str, Any], ...]] = ({}, ())
+
+    def read_script(self, tree: ast.Module, code: types.CodeType, namespace: dict[str, Any]) -> None:
+        """What the text of the script binds once must be what it was bound to, whenever it is asked for."""
+        self._text, self._code, self._namespace = ScriptNames(tree), code, namespace
+
+    def hold(self, functions: dict[str, Any]) -> None:
+        """The script was imported to its end: its functions stay what they are, here and in ``functions``."""
+        self._held = functions, tuple(functions.items())
+        self._script = tuple(
+            (name, each, each.__code__)
+            for name, each in self._namespace.items()
+            if type(each) is types.FunctionType and each.__globals__ is self._namespace
+        )
+
+    def report(self, libraries: bool = True) -> dict[str, Any]:
+        """``replaced``: name, file and line of what stands there now; ``gc``: whether it is on."""
+        found: dict[str, dict[str, Any]] = {}
+        looks = (self._of_python, self._of_text, self._of_script, *((self._of_libraries,) if libraries else ()))
+        for look in looks:
+            try:
+                for each in look():
+                    found.setdefault(each["name"], each)
+            except Exception:
+                found.setdefault("the list of modules", {"name": "the list of modules", "file": None, "line": 0})
+        return {"replaced": list(found.values())[:REPLACED_LIMIT], "gc": self._collects()}
+
+    def _of_python(self) -> Iterator[dict[str, Any]]:
+        for name, namespace, key, original in self._known:
+            now = namespace.get(key)
+            if now is not original:
+                yield self._entry(name, now)
+        for (name, before), (_, now) in zip(self._hooked, self._hooks()):  # noqa: B905 - Python 3.8
+            if now is not before and now != before:
+                yield self._entry(name, now)
+
+    def _of_text(self) -> Iterator[dict[str, Any]]:
+        if self._text is None or self._code is None:
+            return
+        names, namespace = self._text, self._namespace
+        compiled = [each for each in self._code.co_consts if isinstance(each, types.CodeType)]
+        for name in names.functions:
+            code = getattr(namespace.get(name), "__code__", None)
+            if name in namespace and not any(code is each for each in compiled):
+                yield self._entry("script." + name, namespace[name])
+        for name, module in names.modules.items():
+            real = self._modules.get(module)
+            is_foreign = isinstance(real, types.ModuleType) and not self._is_inside(file_of(real))
+            if is_foreign and name in namespace and namespace[name] is not real:
+                yield self._entry("script." + name, namespace[name])
+        originals = {name: original for name, _, _, original in self._known}
+        for name, source in names.members.items():
+            if name in namespace and source in originals and namespace[name] is not originals[source]:
+                yield self._entry("script." + name, namespace[name])
+        for name in [] if names.has_star else self._builtins.intersection(namespace).difference(names.all):
+            yield self._entry("script." + name, namespace[name])
+
+    def _of_script(self) -> Iterator[dict[str, Any]]:
+        for name, function, code in self._script:
+            now = self._namespace.get(name)
+            if now is not function or getattr(now, "__code__", None) is not code:
+                yield self._entry("script." + name, now)
+        functions, held = self._held
+        for name, original in held:
+            if functions.get(name) is not original:
+                yield self._entry("script." + name, functions.get(name))
+
+    def _of_libraries(self) -> Iterator[dict[str, Any]]:
+        inside: dict[Any, bool] = {}
+        for name in CHECKED:
+            module = self._modules.get(name)
+            if not isinstance(module, types.ModuleType) or self._is_inside(file_of(module)):
+                continue
+            for key, each in members_of(module, name in DEEPLY):
+                kind = type(each)
+                if kind is types.FunctionType:
+                    strange = each.__code__.co_filename.startswith(self._root)
+                else:
+                    owner = vars(each).get("__module__") if kind is type else kind.__module__
+                    if not isinstance(owner, str):
+                        continue
+                    if owner not in inside:
+                        inside[owner] = self._is_inside(file_of(self._modules.get(owner)))
+                    strange = inside[owner]
+                if strange:
+                    yield self._entry(name + "." + key, each)
+
+    def _is_inside(self, file: str | None) -> bool:
+        return file is not None and file.startswith(self._root)
+
+    def _entry(self, name: str, now: Any) -> dict[str, Any]:
+        """Where the code of what stands there now was written, as far as that can be told."""
+        for _ in range(8):
+            code = now if isinstance(now, types.CodeType) else getattr(now, "__code__", None)
+            if isinstance(code, types.CodeType):
+                return {"name": name, "file": abspath(code.co_filename), "line": code.co_firstlineno}
+            inner = getattr(now, "__func__", None) or getattr(now, "func", None)
+            if inner is None:
+                break
+            now = inner
+        owner = now if isinstance(now, type) else type(now)
+        module = self._modules.get(text(owner.__module__))
+        return {"name": name, "file": file_of(module), "line": 0}
+
+
+def callables(namespace: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Functions and classes of a module or a class."""
+    return [(key, each) for key, each in namespace.items() if callable(each)]
+
+
+def members_of(module: types.ModuleType, deeply: bool) -> list[tuple[str, Any]]:
+    """What a module holds; ``deeply``: and what its own classes hold."""
+    found = list(vars(module).items())
+    if deeply:
+        for key, each in list(found):
+            if isinstance(each, type) and each.__module__ == module.__name__:
+                found.extend((key + "." + inner, member) for inner, member in list(vars(each).items()))
+    return found
+
+
+class ScriptNames:
+    """What the text of a script binds at its top and nowhere else, by how it does it.
+
+    ``functions``: by ``def`` without a decorator. ``modules``: by ``import``, with the module's name. ``members``: by
+    ``from``, with the dotted name. ``all``: every name that it binds anywhere, in functions too.
+    """
+
+    def __init__(self, tree: ast.Module) -> None:
+        bound: dict[str, list[ast.stmt]] = {}
+        for node in top_level(tree):
+            for name in names_bound_by(node):
+                bound.setdefault(name, []).append(node)
+        self.functions = [name for name, nodes in bound.items() if all(is_plain_function(each) for each in nodes)]
+        self.modules: dict[str, str] = {}
+        self.members: dict[str, str] = {}
+        for name, nodes in bound.items():
+            node = nodes[0]
+            if len(nodes) == 1 and isinstance(node, ast.Import):
+                self.modules.update((name, each) for each in [imported_as(name, node)] if each)
+            elif len(nodes) == 1 and isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found = [each.name for each in node.names if (each.asname or each.name) == name]
+                self.members[name] = node.module + "." + found[0]
+        everywhere = list(ast.walk(tree))
+        self.has_star = any(isinstance(each, ast.alias) and each.name == "*" for each in everywhere)
+        self.all = set(bound) | {
+            name for each in everywhere if isinstance(each, ast.stmt) for name in names_bound_by(each)
+        }
+
+
+def is_plain_function(node: ast.stmt) -> bool:
+    """Whether a statement is a ``def`` without a decorator."""
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not node.decorator_list
+
+
+def imported_as(name: str, node: ast.Import) -> str | None:
+    """The module that an import statement binds to this name."""
+    for each in node.names:
+        if each.asname == name:
+            return each.name
+        if each.asname is None and each.name.partition(".")[0] == name:
+            return name
+    return None
+
+
+def names_bound_by(node: ast.stmt) -> Iterator[str]:
+    """Names of the module that a statement binds, itself and not by statements in it."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        yield node.name
+    elif isinstance(node, (ast.Import, ast.ImportFrom)):
+        for each in node.names:
+            yield each.asname or each.name.partition(".")[0]
+    else:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, (ast.expr, ast.withitem)):
+                for part in ast.walk(child):
+                    if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                        yield part.id
+
+
+def make_hooks() -> Callable[[], list[tuple[str, Any]]]:
+    """``hooks()``: what Python calls by itself, by name: for lines, for calls, when a timer rings."""
+    trace, profile, module = sys.gettrace, sys.getprofile, threading
+    handler, numbers = signal.getsignal, [(name, getattr(signal, name)) for name in ALARMS if hasattr(signal, name)]
+    tool = getattr(getattr(sys, "monitoring", None), "get_tool", None)
+
+    def hooks() -> list[tuple[str, Any]]:
+        found: list[tuple[str, Any]] = [("sys.settrace", trace()), ("sys.setprofile", profile())]
+        found.extend(("threading." + name, getattr(module, name, None)) for name in ("_trace_hook", "_profile_hook"))
+        found.extend(("signal." + name, handler(number)) for name, number in numbers)
+        if tool is not None:
+            found.extend(("sys.monitoring", tool(number)) for number in range(6))
+        return found
+
+    return hooks
+
+
 # --- the operations -------------------------------------------------------------------------------
 
 
@@ -713,14 +1965,18 @@ class Script:
         self._import_root = normpath(join(spec["root"], spec["import_root"]))
         self._describe = make_describe()
         self._targets = Targets(spec["packages"], self._describe)
-        self._tracer = Tracer()
+        self._tracer, self._originals = Tracer(), Originals(spec["root"])
         self._clock = time.perf_counter_ns
         self._python = platform.python_version()
-        self._timed, self._census, (self._cuda_look, _) = make_timer(), make_census(), make_cuda()
-        self._style = ""
+        self._gpu = Gpu(spec)
+        quiet, self._loud = make_quiet()
+        self._timed, self._census = make_timer(self._gpu, quiet, self._loud), make_census()
+        self._style = self._file = ""
         self._functions: dict[str, Any] = {}
         self._data: list[Any] = []
-        self._result: list[Any] = []
+        self._results: list[Any] = []
+        self._seal = make_seal((StructureWriter,))
+        self._shift: int | None = None
         self._phase = "import"
 
     def trace(self, files: Mapping[str, Iterable[int]]) -> dict[str, Any]:
@@ -728,15 +1984,23 @@ class Script:
         self._tracer.ask(self._root, files)
         return {}
 
+    def intact(self, libraries: bool = True) -> dict[str, Any]:
+        """What was replaced since the start; ask before ``store`` and the like, which run foreign code again."""
+        self._loud()
+        return self._originals.report(libraries)
+
     def traced(self) -> dict[str, Any]:
         """What `trace` recorded."""
         return dict(self._tracer.report())
 
-    def load(self, script: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Import the script, unless it is a program."""
-        self._phase = "import"
+    def load(self, script: str, env: Mapping[str, str] | None = None, shift: int | None = None) -> dict[str, Any]:
+        """Import the script, unless it is a program; ``shift`` gives it other random data."""
+        self._phase, self._file = "import", script
         os.environ.update(env or {})
         tree, code = read_script(script)
+        self._shift = shift
+        if shift is not None:
+            code = compile(ast.fix_missing_locations(SeedShifter().visit(tree)), script, "exec", dont_inherit=True)
         self._targets.read(tree)
         names = bound_names(tree)
         self._style = style_of(tree, names)
@@ -748,8 +2012,9 @@ class Script:
             "style": self._style,
             "has": sorted(names),
             "import_s": elapsed / 1e9,
+            "libraries": self._targets.strangers(),
             "python": self._python,
-            "torch_cuda": self._cuda_look(),
+            "gpu": self._gpu.look(),
             "targets": self._targets.report("early" if self._style != "program" else "no"),
         }
 
@@ -759,6 +2024,10 @@ class Script:
         sys.argv[:] = [script]
         tests = benchmark_tests(tree)
         module = new_module(SCRIPT_MODULE, script)
+        if self._shift is not None:
+            module.__dict__[SHIFT] = make_shift(self._shift)
+            seed_all(self._shift)
+        self._originals.read_script(tree, code, module.__dict__)
         self._tracer.enter("import")
         try:
             exec(code, module.__dict__)
@@ -773,16 +2042,22 @@ class Script:
             owner, name = tests[0]
             holder = self._functions[owner]() if owner else None
             self._functions["test"] = getattr(holder, name) if holder is not None else self._functions[name]
+        self._originals.hold(self._functions)
 
     def turn(self, iterations: int = 1, setup: bool = True) -> dict[str, Any]:
-        """Time a block of calls."""
+        """Time a block of calls; what some of them returned stays until the next turn."""
         if self._style not in ("driven", "benchmark") or not self._functions:
             raise Refusal("a turn needs a loaded script with setup() and experiment(), or with a benchmark test")
+        self._loud()
+        self._results.clear()  # what is freed here is freed outside the timed call
         try:
             taken = self._benchmark(iterations) if self._style == "benchmark" else self._drive(iterations, setup)
+        except BaseException:
+            self._loud()
+            raise
         finally:
             self._tracer.enter("")
-        self._result[:] = [taken.pop("result")]
+        self._results.extend(taken.pop("results"))
         threads, children = self._census()
         return {**taken, "threads": threads, "children": children}
 
@@ -791,10 +2066,12 @@ class Script:
         if setup or not self._data:
             self._phase = "setup"
             self._data.clear()
-            self._result.clear()  # what is freed here is freed outside the timed call
+            if self._shift is not None:
+                seed_all(self._shift)
             self._tracer.enter("setup")
             began = self._clock()
             made = self._functions["setup"]() if "setup" in self._functions else None
+            self._gpu.wait()  # what setup() started on a GPU is part of it
             setup_ns = self._clock() - began
             self._data[:] = [made]
         self._phase = "experiment"
@@ -806,7 +2083,7 @@ class Script:
     def _benchmark(self, iterations: int) -> dict[str, Any]:
         self._phase = "experiment"
         self._tracer.enter("setup")
-        recorder = Recorder(self._timed, iterations, self._tracer)
+        recorder = Recorder(self._timed, iterations, self._tracer, self._loud)
         began = self._clock()
         self._functions["test"](benchmark=recorder)
         return collected(recorder, began, self._clock())
@@ -816,22 +2093,31 @@ class Script:
         self._phase = "store"
         if "store_result" not in self._functions:
             return {"stored": False, "message": "the script has no store_result()"}
-        if not self._result:
+        if not self._results:
             raise Refusal("there is no result before a turn")
-        self._functions["store_result"](self._result[0], path)
+        self._loud()
+        self._functions["store_result"](self._results[-1], path)
         return {"stored": True, "message": ""}
 
     def check(self, path: str) -> dict[str, Any]:
         """Compare the last result with a stored one by the script's own functions."""
         self._phase = "check"
-        missing = [name for name in ("load_result", "check_equivalence") if name not in self._functions]
+        missing = self._missing()
         if missing:
-            return {"equal": None, "message": "the script has no " + "() and no ".join(missing) + "()"}
-        if not self._result:
+            return {"equal": None, "message": missing}
+        if not self._results:
             raise Refusal("there is no result before a turn")
+        self._loud()
+        return self._compare(self._results[-1], path)
+
+    def _missing(self) -> str:
+        missing = [name for name in ("load_result", "check_equivalence") if name not in self._functions]
+        return "the script has no " + "() and no ".join(missing) + "()" if missing else ""
+
+    def _compare(self, result: Any, path: str) -> dict[str, Any]:
         reference = self._functions["load_result"](path)
         try:
-            verdict = self._functions["check_equivalence"](self._result[0], reference)
+            verdict = self._functions["check_equivalence"](result, reference)
         except AssertionError as error:
             return {"equal": False, "message": text(error) or "an assertion of check_equivalence() failed"}
         if isinstance(verdict, tuple) and verdict and is_false(verdict[0]):
@@ -840,9 +2126,45 @@ class Script:
             return {"equal": False, "message": "check_equivalence() returned False"}
         return {"equal": True, "message": ""}
 
+    def describe(self, path: str, seed: int = 0, place: int = -1, stored: str | None = None) -> dict[str, Any]:
+        """Write the structure of a result of the last turn, or of a stored one, to a new file.
+
+        Right after a turn, before anything that is not ours has run: whatever could fill it in is still held back.
+        """
+        self._phase = "describe"
+        if stored is not None:
+            self._loud()
+            value = self._functions["load_result"](stored)
+        elif self._results:
+            value = self._results[place % len(self._results)]
+        else:
+            raise Refusal("there is no result before a turn")
+        writer = StructureWriter(seed=seed)
+        data = writer.take(value)
+        self._seal()
+        write_new_file(path, data)
+        return {"bytes": len(data), "sha256": digest_of(data).hex(), "whole": writer.whole}
+
+    def judge(self, candidate: str, reference: str) -> dict[str, Any]:
+        """Compare a result of which there is a structure with a stored one by the script's own functions."""
+        self._phase = "check"
+        missing = self._missing()
+        if missing:
+            return {"equal": None, "message": missing, "faithful": False}
+        with open(candidate, "rb") as file:
+            node = StructureReader(file.read()).read()
+        rebuilder = Rebuilder()
+        result = rebuilder.make(node)
+        return {**self._compare(result, reference), "faithful": rebuilder.faithful}
+
+    def shared(self) -> dict[str, Any]:
+        """What a template may import for all sides."""
+        return {"modules": self._targets.shared(self._root, self._file)}
+
     def modules(self, retry: bool = True) -> dict[str, Any]:
         """Loaded modules of the packages, and the targets."""
         self._phase = "import"
+        self._loud()
         loaded = self._targets.loaded()
         return {"modules": loaded, "targets": self._targets.report("all" if retry else "no")}
 
@@ -896,18 +2218,106 @@ def set_limits(spec: Mapping[str, Any]) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (spec["memory_bytes"], spec["memory_bytes"]))
 
 
+def confine(spec: Mapping[str, Any]) -> bool:
+    """Landlock(7): from here on this process and its children keep to what the file ``spec["confine"]`` lists.
+
+    It holds JSON, ``read`` and ``write``: paths that exist, of files or of folders with all below them. Names can
+    be listed everywhere. Signals and abstract sockets reach no other process where the kernel can hold them back
+    (ABI 6). False where there is no such list, no Landlock, or where it is refused: then nothing is confined.
+    """
+    if not spec.get("confine"):
+        return False
+    with open(spec["confine"], encoding="utf-8") as file:
+        reach = json.load(file)
+    try:
+        import ctypes
+
+        libc = ctypes.CDLL(None)
+        call, prctl = libc.syscall, libc.prctl
+        abi = call(LANDLOCK_CREATE, None, 0, 1)
+    except (ImportError, OSError, AttributeError):
+        return False
+    if abi < 1:
+        return False
+    scopes = SCOPE_ABSTRACT_SOCKETS | SCOPE_SIGNALS if abi >= 6 else 0
+    ruleset = call(LANDLOCK_CREATE, *as_struct([access_rights(abi), 0, scopes][: 3 if abi >= 6 else 1]), 0)
+    if ruleset < 0:
+        return False
+    try:
+        for path in reach["read"]:
+            allow(call, ruleset, path, READ_FILES)
+        for path in reach["write"]:
+            allow(call, ruleset, path, access_rights(abi))
+        if prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or call(LANDLOCK_RESTRICT, ruleset, 0):
+            return False
+        keep_limits(ctypes, call)
+        return True
+    finally:
+        os.close(ruleset)
+
+
+def keep_limits(ctypes: Any, call: Callable[..., int]) -> None:
+    """seccomp(2): set no limits of other processes, which Landlock does not guard; where the kernel will not, nothing.
+
+    Code for another architecture is refused, since its calls have other numbers. Data speculation stays as it is.
+    """
+    if os.uname().machine not in SYSTEM_CALLS:
+        return
+    architecture, seccomp, prlimit = SYSTEM_CALLS[os.uname().machine]
+    load, equal, give = 0x20, 0x15, 0x06  # BPF; offsets are those of struct seccomp_data
+    program = (
+        (load, 0, 0, 4), (equal, 0, 9, architecture),
+        (load, 0, 0, 0), (equal, 0, 8, prlimit),
+        (load, 0, 0, 32), (equal, 0, 2, 0), (load, 0, 0, 36), (equal, 4, 0, 0),  # no new limit: it only asks
+        (load, 0, 0, 16), (equal, 2, 0, 0), (equal, 1, 0, os.getpid()),
+        (give, 0, 0, 0x00050001), (give, 0, 0, 0x7FFF0000),  # EPERM, allowed
+    )  # fmt: skip
+    code = ctypes.create_string_buffer(b"".join([struct.pack("HBBI", *each) for each in program]))
+    filters = struct.pack("HP", len(program), ctypes.addressof(code))
+    call(seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, filters)
+
+
+def access_rights(abi: int) -> int:
+    """All that this version of Landlock can forbid, but listing folders and, for GPUs, ioctl on devices."""
+    return ACCESS_ABI_1 | (ACCESS_REFER if abi >= 2 else 0) | (ACCESS_TRUNCATE if abi >= 3 else 0)
+
+
+def allow(call: Callable[..., int], ruleset: int, path: str, rights: int) -> None:
+    """Add the file or folder to the ruleset; what is not there needs no rule."""
+    try:
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        if rights != READ_FILES and not S_ISDIR(os.fstat(place).st_mode):
+            rights &= ACCESS_OF_FILES
+        rule = rights.to_bytes(8, sys.byteorder) + place.to_bytes(4, sys.byteorder)
+        call(LANDLOCK_ADD, ruleset, LANDLOCK_PATH_BENEATH, rule, 0)
+    finally:
+        os.close(place)
+
+
+def as_struct(numbers: Sequence[int]) -> tuple[bytes, int]:
+    """64-bit numbers as the kernel reads them, and their size."""
+    data = b"".join([number.to_bytes(8, sys.byteorder) for number in numbers])
+    return data, len(data)
+
+
 def serve(spec: Mapping[str, Any]) -> None:
     """Answer requests until the harness hangs up."""
     own_pid, getpid, leave, flush = os.getpid(), os.getpid, os._exit, make_flush()
     receive, send = make_channel(*take_channel())
     set_limits(spec)
+    confined = confine(spec)
     script = Script(spec)
     operations = {
-        name: getattr(script, name) for name in ("trace", "load", "turn", "store", "check", "modules", "traced")
+        name: getattr(script, name)
+        for name in ("trace", "load", "turn", "store", "check", "describe", "judge", "modules", "shared", "traced")
     }
+    operations["intact"] = script.intact
     describe = make_describe()
     new_module("__main__", None)
-    send({"id": spec["id"], "ok": True, "value": identity()})
+    send({"id": spec["id"], "ok": True, "value": identity(confined)})
     while True:
         request = receive()
         if request is None or request["op"] == "exit":
@@ -941,9 +2351,10 @@ def make_flush() -> Callable[[], None]:
     return flush
 
 
-def identity() -> dict[str, Any]:
+def identity(confined: bool) -> dict[str, Any]:
     """The greeting."""
     return {
+        "confined": confined,
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "executable": sys.executable,
@@ -959,14 +2370,16 @@ def run_once(spec: Mapping[str, Any]) -> None:
     import fcntl
 
     set_limits(spec)
+    confined = confine(spec)
     writer = fcntl.fcntl(spec["report_fd"], fcntl.F_DUPFD_CLOEXEC, CHANNEL_FD_MIN)
     os.close(spec["report_fd"])
     describe, targets = make_describe(), Targets(spec["packages"], make_describe())
+    originals = Originals(spec["root"])
     _, send = make_channel(0, writer)
     own_pid, getpid, write, flush, aside = os.getpid(), os.getpid, os.write, make_flush(), make_aside()
-    report: dict[str, Any] = {"id": spec["id"], "error": None, "returned": None}
+    report: dict[str, Any] = {"id": spec["id"], "error": None, "returned": None, "confined": confined}
     try:
-        report["returned"] = run_script(spec, targets)
+        report["returned"] = run_script(spec, targets, originals)
     except BaseException as error:
         if not (isinstance(error, SystemExit) and error.code in (None, 0)):
             report["error"] = describe(error, "import" if spec["mode"] == "program" else "experiment")
@@ -978,6 +2391,7 @@ def run_once(spec: Mapping[str, Any]) -> None:
     finally:
         if getpid() == own_pid:
             flush()
+            report["intact"] = originals.report()
             # an import that is tried once more must not print into the script's output
             aside(lambda: report.update(modules=targets.loaded(), targets=targets.report("all")))
             with_no_fuss(lambda: send(report))
@@ -1010,7 +2424,7 @@ def make_aside() -> Callable[[Callable[[], object]], None]:
     return aside
 
 
-def run_script(spec: Mapping[str, Any], targets: Targets) -> dict[str, Any] | None:
+def run_script(spec: Mapping[str, Any], targets: Targets, originals: Originals) -> dict[str, Any] | None:
     """The script's own code; what ``run_test`` returned, and how long it took."""
     script, is_program = spec["script"], spec["mode"] == "program"
     import_root = normpath(join(spec["root"], spec["import_root"]))
@@ -1022,6 +2436,7 @@ def run_script(spec: Mapping[str, Any], targets: Targets) -> dict[str, Any] | No
     new_module("__main__", None)
     module = new_module("__main__" if is_program else SCRIPT_MODULE, script)
     clock, cpu_clock = time.perf_counter_ns, time.process_time_ns
+    originals.read_script(tree, code, module.__dict__)
     exec(code, module.__dict__)
     if is_program:
         return None
@@ -1049,14 +2464,95 @@ def plain(value: Any) -> Any:
         return text(value)
 
 
-def main() -> None:
-    """``SPEC``: mode (serve, program, run_test), id, root, import_root, packages, parent, memory_bytes.
+# --- a template that forks workers ----------------------------------------------------------------
 
-    The latter two modes also have script, arguments and report_fd.
+
+def serve_forks(spec: Mapping[str, Any]) -> None:
+    """Import what the first message names, then fork a worker for each further one; its pipes come with it.
+
+    The script and the workspace are not seen here: they are imported by the worker, after the fork.
+    """
+    import socket
+
+    set_limits(spec)
+    control = socket.socket(fileno=spec["control_fd"])
+    for name in json.loads(control.recv(MESSAGE_BYTES))["modules"]:
+        try:
+            import_module(name)
+        except BaseException:
+            continue
+    control.send(json.dumps({"threads": len(os.listdir("/proc/self/task"))}).encode())
+    while True:
+        message, received, _, _ = control.recvmsg(MESSAGE_BYTES, socket.CMSG_SPACE(3 * 4))
+        if not message:
+            os._exit(0)
+        pipes = [pipe for _, _, data in received for pipe in memoryview(data).cast("i")]
+        request = json.loads(message)
+        if "reap" in request:
+            status = os.waitpid(request["reap"], 0)[1]
+            code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+            control.send(json.dumps({"code": code}).encode())
+            continue
+        parent, pid = os.getpid(), os.fork()
+        if pid == 0:
+            control.close()
+            become_worker(request, pipes, parent)
+        for pipe in pipes:
+            os.close(pipe)
+        control.send(json.dumps({"pid": pid}).encode())
+
+
+def become_worker(request: Mapping[str, Any], pipes: Sequence[int], parent: int) -> None:
+    """In a fork: take the pipes, the environment and the place of a worker of its own, and serve.
+
+    What a new process would draw is drawn anew where that can be done: NumPy's random state, the places of heap
+    and stack.
+    """
+    os.setsid()
+    for number, pipe in enumerate(pipes):
+        os.dup2(pipe, number)
+        os.close(pipe)
+    os.environ.clear()
+    os.environ.update(request["env"])
+    os.chdir(request["cwd"])
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
+    ballast = bytes(request["padding"])
+
+    def deeper(levels: int) -> None:
+        if levels:
+            list(map(deeper, (levels - 1,)))  # a call through C: it takes some of the C stack
+        serve(dict(request["spec"], parent=parent))
+
+    try:
+        deeper(len(ballast) // 512)
+    finally:
+        os._exit(1)
+
+
+def become(spec: Mapping[str, Any], arguments: Sequence[str]) -> None:
+    """Take on limits and confinement, which outlive exec, then be ``command``: a counter around another worker.
+
+    Valgrind knows no Landlock, so that the worker inside could not confine itself.
+    """
+    set_limits(spec)
+    confine(spec)
+    os.execv(spec["command"][0], [*spec["command"], *arguments])
+
+
+def main() -> None:
+    """``SPEC``: mode (serve, program, run_test), id, root, import_root, packages, parent, memory_bytes, confine.
+
+    The latter two modes also have script, arguments and report_fd. ``template`` has control_fd and parent alone.
+    ``become`` has parent, confine and command.
     """
     spec = json.loads(sys.argv[1])
     if spec["mode"] == "serve":
         serve(spec)
+    elif spec["mode"] == "template":
+        serve_forks(spec)
+    elif spec["mode"] == "become":
+        become(spec, sys.argv[2:])
     else:
         run_once(spec)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def test_load_describes_the_script(bench: Bench) -> None:
         assert reply.value["style"] == "driven"
         assert {"setup", "experiment"} <= set(reply.value["has"])
         assert reply.value["import_s"] >= 0
-        assert reply.value["torch_cuda"] is False
+        assert reply.value["gpu"] is False
         assert reply.value["targets"]["pkg.core"]["error"] is None
 
 
@@ -126,6 +127,26 @@ def test_results_are_stored_and_checked_across_sides(bench: Bench) -> None:
                 answer = worker.request("check", PATIENCE_S, path=path).value
                 assert answer["equal"] is equal
                 assert bool(answer["message"]) != equal
+
+
+def test_results_are_described_and_judged_in_a_process_of_the_baseline(bench: Bench) -> None:
+    with bench.workspace(BASELINE) as place, bench.loaded(BASELINE) as reference:
+        path = str(place.scratch / "reference")
+        reference.request("turn", PATIENCE_S)
+        assert reference.request("store", PATIENCE_S, path=path).value["stored"] is True
+        for patch, equal in (("good.diff", True), ("wrong.diff", False)):
+            structure = place.scratch / patch
+            with bench.loaded(Side(PATCHED.role, patch), patch) as worker:
+                assert not worker.request("describe", PATIENCE_S, path=str(structure)).ok
+                worker.request("turn", PATIENCE_S)
+                answer = worker.request("describe", PATIENCE_S, path=str(structure), seed=1, place=0).value
+            assert answer["whole"] is True
+            assert answer["bytes"] == structure.stat().st_size
+            assert answer["sha256"] == sha256(structure.read_bytes()).hexdigest()
+            with bench.loaded(BASELINE) as judge:
+                arguments = {"candidate": str(structure), "reference": path}
+                verdict = judge.request("judge", PATIENCE_S, **arguments).value
+            assert (verdict["equal"], verdict["faithful"], bool(verdict["message"])) == (equal, True, not equal)
 
 
 def test_modules_and_their_files(bench: Bench) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pytest_perfagents.judgement.placing import Place
 from pytest_perfagents.model import Commit, Execution, Failure, Side
 
 if TYPE_CHECKING:
@@ -44,13 +45,25 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Company:
+    """Who is there beside a worker's calls, read from outside: how many threads its process has, and seconds of CPU of
+    every process below it by its id. Nobody where that cannot be read.
+    """
+
+    threads: int = 0
+    cpu_s: Mapping[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ProgramRun:
     """A script that ran to its end in a process of its own.
 
     ``modules`` (name: file) are those of the measured packages that were loaded, ``targets`` what became of
     the modules that the script names (as in `Worker.request`); both are empty where the process was killed
     or left through ``os._exit``. ``error`` is what ended it, in the form of `Reply.error`. ``returned`` is
-    filled by `Workspace.call_run_test`: ``value``, ``wall_ns``, ``cpu_ns``.
+    filled by `Workspace.call_run_test`: ``value``, ``wall_ns``, ``cpu_ns``. ``confined`` says whether the kernel
+    kept it from other trees and processes, None where it did not come to say so. ``intact`` is as the operation of
+    that name answers.
     """
 
     execution: Execution
@@ -58,6 +71,8 @@ class ProgramRun:
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     error: Mapping[str, Any] | None = None
     returned: Mapping[str, Any] | None = None
+    confined: bool | None = None
+    intact: Mapping[str, Any] = field(default_factory=dict)
 
 
 class WorkerEnded(Exception):  # noqa: N818 - it is an event that callers expect, not an error of theirs
@@ -87,7 +102,7 @@ class Worker(Protocol):
 
     @property
     def hello(self) -> Mapping[str, Any]:
-        """What it said of itself: ``python``, ``implementation``, ``executable``, ``platform``."""
+        """What it said of itself: ``python``, ``implementation``, ``executable``, ``platform``, ``confined``."""
         ...
 
     @property
@@ -107,26 +122,55 @@ class Worker(Protocol):
         """CPU time of the process so far, read from outside; None where it cannot be read."""
         ...
 
+    def put(self, place: Place) -> Mapping[str, Any]:
+        """Move its main thread to CPUs and a priority; what it got: ``cpus``, ``nice``."""
+        ...
+
+    def company(self) -> Company:
+        """Its threads and the processes below it, now."""
+        ...
+
     def request(self, op: str, timeout_s: float, **arguments: Any) -> Reply:
         """Ask for one operation; raises `WorkerEnded`, also on every request after the end.
 
         ``trace`` files={path relative to the workspace: [lines]}; before ``load``
             records which of these lines run
-        ``load`` script=path, env={name: value} (set before the script is imported)
-            -> style (driven, benchmark, run_test, program), has [names], import_s, python, torch_cuda,
+        ``load`` script=path, env={name: value} (set before the script is imported), shift=None (a number: random
+            data are made from other seeds, by that much)
+            -> style (driven, benchmark, run_test, program), has [names], import_s, libraries (how
+            many modules from outside of the packages are loaded), python, gpu (in use),
             targets {module: {file, loaded, names, error}}: the modules of the measured packages that the
             script names; ``error`` is what a swallowed import hides. A ``program`` is not imported.
         ``turn`` iterations=1, setup=True -> wall_ns, cpu_ns (of the calls alone), setup_ns, threads,
-            children (processes), cuda_ms (None without a GPU)
+            children (processes), and of the GPU, None without one: cuda_ms (of all streams), stream_ms (until the
+            default stream was done), gpu_bytes (most that torch held)
         ``store`` path -> stored, message: the last result through the script's ``store_result``
         ``check`` path -> equal (True, False, None: the script cannot tell), message
+        ``describe`` path (of a new file), seed=0 (chooses the sample of large arrays), place=-1 (which of the results
+            that were kept of the last turn, modulo their number; -1: that of the last call), stored=None (a path: what
+            ``load_result`` reads there, in place of a result) -> bytes, sha256, whole: the structure of the result, see
+            ``StructureWriter`` in ``worker.py``
+        ``judge`` candidate=path of a structure, reference=path of a stored result -> as ``check``, and faithful:
+            whether the candidate could be made again as it was. No result of this process is needed
+        ``shared`` -> modules: names of what is loaded from outside the workspace, in order
         ``modules`` retry=True -> modules {name: file}, targets (as in ``load``, those inside functions too)
+        ``intact`` libraries=True -> replaced [{name, file, line}]: clocks, builtins, functions of the script and (of
+            NumPy, torch and the like, which takes milliseconds) ``libraries`` that are no longer what they were
+            before foreign code ran; gc: whether garbage collection is on
         ``traced`` -> import, setup, call, executable: each {path: [lines]} of the lines asked for
         """
         ...
 
     def close(self) -> Execution:
         """End it, and whatever it started; may be called again."""
+        ...
+
+
+class Template(Protocol):
+    """A process that has imported what the workers of all sides share, and can be forked into one."""
+
+    def close(self) -> object:
+        """End it, and what it forked; may be called again."""
         ...
 
 
@@ -150,7 +194,15 @@ class Workspace(Protocol):
 
     @property
     def scratch(self) -> Path:
-        """A folder outside the tree for result files."""
+        """A folder outside the tree for result files, which stay there from one process to the next.
+
+        Processes need not see it: a path in it that is handed to one means the file, and not the place.
+        """
+        ...
+
+    @property
+    def harness_files(self) -> tuple[Path, ...]:
+        """What of the harness its processes run."""
         ...
 
     def describe(self) -> Mapping[str, Any]:
@@ -162,11 +214,22 @@ class Workspace(Protocol):
         """The agent's patch, where it is a patched side."""
         ...
 
-    def start_worker(self, *, seed: int, padding: int) -> Worker:
-        """Start a process and wait for its greeting.
+    def start_template(self, modules: Sequence[str], *, seed: int, timeout_s: float) -> Template | None:
+        """A process that has imported ``modules``, none of them the workspace's; None where that cannot be had."""
+        ...
+
+    def start_worker(self, *, seed: int, padding: int, template: Template | None = None) -> Worker:
+        """Start a process, or fork the template, and wait for its greeting.
 
         ``seed`` makes the hash seed, ``padding`` (bytes) shifts the memory layout. Call it from a thread that
         outlives the worker: Linux ends a worker with the thread that started it. Raises `WorkerEnded`.
+        """
+        ...
+
+    def start_counted(self, command: Sequence[str]) -> Worker:
+        """As `start_worker`, always with the same seed and layout, inside ``command``.
+
+        That is a counter of instructions: what it says stands in stderr of the execution that `Worker.close` returns.
         """
         ...
 
@@ -202,4 +265,8 @@ class Backend(Protocol):
 
     def workspace(self, commit: Commit, side: Side, patch: Path | None) -> AbstractContextManager[Workspace]:
         """Prepare one side; entering raises `WorkspaceFailure`, leaving removes all that it made."""
+        ...
+
+    def renew(self) -> None:
+        """Somebody wrote to what sides share: make it anew for whoever asks next."""
         ...

@@ -6,13 +6,18 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from pytest_perfagents.backends.base import Reply, WorkerEnded
-from pytest_perfagents.model import Execution
+from pytest_perfagents.backends.base import Company, Reply, WorkerEnded
+from pytest_perfagents.judgement.placing import Place
+from pytest_perfagents.model import Ending, Execution
+from pytest_perfagents.processes import company
+from pytest_perfagents.processes.placing import put
 from pytest_perfagents.processes.process import ChannelClosed, Child, Command
+from pytest_perfagents.processes.template import Template, TemplateGone
 
 EXIT_S = 2.0
 SEND_S = 10.0
@@ -21,16 +26,24 @@ SEND_S = 10.0
 class ChannelWorker:
     """``worker.py`` in a process of ours. A reply counts only with the request's unguessable id in it."""
 
-    def __init__(self, command: Command, spec: Mapping[str, Any]) -> None:
-        """Start ``command`` with the spec as its last argument; ``command.timeout_s`` is for the greeting."""
+    def __init__(
+        self, command: Command, spec: Mapping[str, Any], template: Template | None = None, padding: int = 0
+    ) -> None:
+        """Start ``command`` with the spec as its last argument; ``command.timeout_s`` is for the greeting.
+
+        A ``template`` is forked instead. Raises WorkerEnded.
+        """
         self._id = token_hex(8)
         self._op = "start"
         self._closed: Execution | None = None
         self._wall_s = time.perf_counter()
         self._cpu_s: float | None = None
         self._ready_s: float | None = None
-        argv = (*command.argv, json.dumps({**spec, "mode": "serve", "id": self._id}))
-        self._child = Child(Command(argv, command.cwd, command.env, command.timeout_s))
+        full = {**spec, "mode": "serve", "id": self._id}
+        if template is None:
+            self._child = Child(replace(command, argv=(*command.argv, json.dumps(full))))
+        else:
+            self._child = _forked(template, command, full, padding)
         try:
             greeting = self.wait(command.timeout_s)
         except BaseException:
@@ -59,19 +72,26 @@ class ChannelWorker:
         """Whether it has ended, one way or the other."""
         return self._closed is not None
 
+    def put(self, place: Place) -> Mapping[str, Any]:
+        """Move it to CPUs and a priority."""
+        return put(self._child.pid, place) if self._closed is None and self._child.pid else {}
+
     def cpu_s(self) -> float | None:
         """CPU time of all the process's threads, by its clock as the kernel keeps it (Linux)."""
-        if self._closed is not None or not self._child.pid:
-            return None
-        with suppress(OSError, OverflowError):
-            return time.clock_gettime((~self._child.pid << 3) | 2)
-        return None
+        return None if self._closed is not None or not self._child.pid else company.cpu_of(self._child.pid)
 
     def _run_delay_s(self) -> float | None:
         """How long the main thread has been runnable without a core so far (proc_pid_schedstat, second field)."""
         with suppress(OSError, ValueError, IndexError):
             return int(Path(f"/proc/{self._child.pid}/schedstat").read_bytes().split()[1]) / 1e9
         return None
+
+    def company(self) -> Company:
+        """Its threads and the processes below it, as the kernel counts them (Linux)."""
+        if self._closed is not None or not self._child.pid:
+            return Company()
+        threads = company.threads_of(self._child.pid)
+        return Company(len(threads), company.cpu_below(self._child.pid, threads))
 
     def request(self, op: str, timeout_s: float, **arguments: Any) -> Reply:
         """Post a request and wait for its answer."""
@@ -138,3 +158,10 @@ class ChannelWorker:
             return None
         is_ours = isinstance(answer, dict) and answer.get("id") == self._id and "ok" in answer
         return answer if is_ours else None
+
+
+def _forked(template: Template, command: Command, spec: Mapping[str, Any], padding: int) -> Child:
+    try:
+        return Child(command, spawn=lambda env: template.fork(spec, env, command.cwd, padding))
+    except TemplateGone as gone:
+        raise WorkerEnded(Execution(command.argv, Ending.NOT_STARTED, None, "", str(gone), 0.0), "start") from None

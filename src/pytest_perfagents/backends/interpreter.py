@@ -30,17 +30,22 @@ if sys.version_info >= (3, 8):
             pass
 print(json.dumps({"version_info": list(sys.version_info[:2]), "python": platform.python_version(),
     "implementation": platform.python_implementation(), "executable": sys.executable,
-    "platform": platform.platform(), "machine": platform.machine(), "packages": versions}))
+    "platform": platform.platform(), "machine": platform.machine(), "packages": versions,
+    "places": [os.path.dirname(sys.executable), sys.prefix, sys.base_prefix, *sys.path]}))
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """``worker`` is ``worker.py`` compiled for it, for a cheaper start; ``facts`` go into the record."""
+    """``worker`` is ``worker.py`` compiled for it, for a cheaper start; ``facts`` go into the record.
+
+    ``places`` are folders (and archives) that it needs to read.
+    """
 
     python: Path
     worker: Path
     facts: Mapping[str, Any]
+    places: tuple[Path, ...] = ()
 
 
 def find_interpreter(repo: RepoConfig, folder: Path, env: Mapping[str, str]) -> Interpreter:
@@ -50,6 +55,7 @@ def find_interpreter(repo: RepoConfig, folder: Path, env: Mapping[str, str]) -> 
         UsageError: it is not there, is no Python, or is too old.
     """
     compiled = folder / f"worker-{repo.name}.pyc"
+    compiled.unlink(missing_ok=True)
     argv = (str(repo.python), "-I", "-c", _PROBE, str(Path(worker.__file__)), str(compiled), *REPORTED)
     found = run(Command(argv, folder, env, PROBE_S))
     key = f"[repos.{repo.name}] python"
@@ -63,4 +69,5 @@ def find_interpreter(repo: RepoConfig, folder: Path, env: Mapping[str, str]) -> 
         raise UsageError(f"{key}: {repo.python} is no working Python 3.8 or later; it said: {said}") from None
     if tuple(facts.pop("version_info")) < OLDEST:
         raise UsageError(f"{key}: {repo.python} is Python {facts['python']}; 3.8 is the oldest that works")
-    return Interpreter(repo.python, compiled, facts)
+    places = (repo.python.parent, repo.python.resolve().parent, *map(Path, facts.pop("places")))
+    return Interpreter(repo.python, compiled, facts, places)

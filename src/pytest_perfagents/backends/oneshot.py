@@ -37,6 +37,8 @@ def run_once(command: Command, spec: Mapping[str, Any]) -> ProgramRun:
         report.get("targets") or {},
         report.get("error"),
         report.get("returned"),
+        confined=report.get("confined"),
+        intact=report.get("intact") or {},
     )
 
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from pytest_perfagents.backends.base import ProgramRun, Reply, WorkerEnded, WorkspaceFailure
+from pytest_perfagents.backends.base import Company, ProgramRun, Reply, WorkerEnded, WorkspaceFailure
+from pytest_perfagents.judgement.placing import Place
 from pytest_perfagents.model import Commit, Ending, Execution, Failure, Side
+from pytest_perfagents.worker import StructureReader, StructureWriter
 
 if TYPE_CHECKING:
     from pytest_perfagents.gitrepo.patches import Patch
@@ -72,16 +75,30 @@ Mishap = Dies | Hangs | Raises
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """When a scripted side gives its result: the process's hash seed, the shift of random data, calls so far."""
+
+    seed: int
+    shift: int | None
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
 class ScriptedSide:
     """How one side behaves.
 
-    ``call_s`` is the time of one call, or a function of its number in the process (0 is the first).
-    ``noise`` is the relative spread of a turn, ``start_noise`` that of a whole process. ``cpu_share`` is
-    CPU time per wall time; ``outside`` what an honest clock reads per second that the worker claims.
-    ``mishaps`` maps an operation (``start`` too) to what happens instead, ``("turn", 3)`` to what happens
-    at its fourth time in a process. ``equal`` answers ``check``; ``lines`` answers ``traced``. ``program``
-    answers `run_program`, ``returned`` is what ``run_test`` gives. ``failure`` keeps the side from being
-    prepared.
+    ``call_s`` is the time of one call, or a function of its number in the process (0 is the first). ``noise`` is the
+    relative spread of a turn, ``start_noise`` that of a whole process. ``cpu_share`` is CPU time per wall time;
+    ``outside`` what an honest clock reads per second that the worker claims. ``child_cpu_share`` is CPU per second of
+    each of its ``children``, ``hidden_cpu_s`` what a turn spends beside its calls; ``intact`` answers `intact`.
+    ``mishaps`` maps an operation (``start`` too) to what happens instead, ``("turn", 3)`` to what happens at its fourth
+    time in a process. ``equal`` answers ``check``; ``result`` is what it gives and ``judged`` what a script's check
+    says of that in a process of the baseline, None: as ``equal``; both may be functions of the `Moment`.
+    ``shifted_call_s`` is the time of a call with other random data, where it is another one. ``lines`` answers
+    ``traced``. ``program`` answers `run_program`, ``returned`` is what ``run_test`` gives. ``cuda``: it uses a GPU,
+    whose clock reads ``gpu_clock`` per second of wall time; a share ``side_stream`` of its work ends after the default
+    stream. ``failure`` keeps the side from being prepared. ``instructions`` are those of one call, as valgrind would
+    count them.
     """
 
     call_s: float | Callable[[int], float] = 0.01
@@ -94,10 +111,19 @@ class ScriptedSide:
     outside: float = 1.0
     threads: int = 1
     children: int = 0
+    child_cpu_share: float = 0.0
+    hidden_cpu_s: float = 0.0
+    intact: Mapping[str, Any] = field(default_factory=dict)
     cuda: bool = False
+    side_stream: float = 0.0
+    gpu_clock: float = 1.0
+    gpu_bytes: int | None = None
     style: str = "driven"
     equal: bool | None = True
     message: str = ""
+    result: Any = 7
+    shifted_call_s: float | None = None
+    judged: bool | Callable[[Moment], bool] | None = None
     stores: bool = True
     mishaps: Mapping[str | tuple[str, int], Mishap] = field(default_factory=dict)
     modules: Mapping[str, str | None] = field(default_factory=dict)
@@ -108,14 +134,16 @@ class ScriptedSide:
     flags: tuple[str, ...] = ()
     failure: Failure | None = None
     patch: Patch | None = None
+    instructions: float | None = None
 
 
 class ScriptedWorker:
     """A worker that answers from a `ScriptedSide`."""
 
-    def __init__(self, side: ScriptedSide, clock: Clock, pid: int, random: Random) -> None:
+    def __init__(self, side: ScriptedSide, clock: Clock, pid: int, random: Random, seed: int = 1) -> None:
         self._side, self._clock, self._random = side, clock, random
-        self._pid = pid
+        self._pid, self._seed = pid, seed
+        self._shift: int | None = None
         self._began_s = clock()
         self._cpu_s = 0.0
         self._factor = _spread(random, side.start_noise)
@@ -148,9 +176,18 @@ class ScriptedWorker:
         """As described."""
         return self._side.startup_s
 
+    def put(self, place: Place) -> Mapping[str, Any]:
+        """It gets what it is given."""
+        return {"cpus": list(place.cpus), "nice": place.nice}
+
     def cpu_s(self) -> float | None:
         """CPU time spent so far."""
         return None if self._ended else self._cpu_s
+
+    def company(self) -> Company:
+        """As described; its processes compute all the time, as far as they compute."""
+        cpu_s = self._side.child_cpu_share * (self._clock() - self._began_s)
+        return Company(self._side.threads, dict.fromkeys(range(self._side.children), cpu_s))
 
     def send(self, op: str, **arguments: Any) -> None:
         """Post a request."""
@@ -183,18 +220,19 @@ class ScriptedWorker:
     def close(self) -> Execution:
         """End the worker."""
         if self._ended is None:
-            self._ended = self._execution(Ending.EXITED, 0, "")
+            self._ended = self._execution(Ending.EXITED, 0, self._counted())
         return self._ended
 
-    def _load(self, script: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def _load(self, script: str, env: Mapping[str, str] | None = None, shift: int | None = None) -> dict[str, Any]:
         self._spend(self._side.import_s)
+        self._shift = shift
         self._loaded = True
         return {
             "style": self._side.style,
             "has": ["setup", "experiment"],
             "import_s": self._side.import_s,
             "python": "3.11.0",
-            "torch_cuda": self._side.cuda,
+            "gpu": self._side.cuda,
             "targets": dict(self._side.targets),
         }
 
@@ -204,10 +242,13 @@ class ScriptedWorker:
         setup_s = self._side.setup_s if setup or not self._result else 0.0
         self._spend(setup_s)
         call_s = self._side.call_s
+        if self._shift is not None and self._side.shifted_call_s is not None:
+            call_s = self._side.shifted_call_s
         seconds = sum(call_s(self._calls + number) if callable(call_s) else call_s for number in range(iterations))
         self._calls += iterations
         seconds *= self._factor * _spread(self._random, self._side.noise)
         self._spend(seconds)
+        self._cpu_s += self._side.hidden_cpu_s
         self._result = True
         return {
             "wall_ns": round(seconds * 1e9),
@@ -215,7 +256,9 @@ class ScriptedWorker:
             "setup_ns": round(setup_s * 1e9),
             "threads": self._side.threads,
             "children": self._side.children,
-            "cuda_ms": seconds * 1e3 if self._side.cuda else None,
+            "cuda_ms": seconds * 1e3 * self._side.gpu_clock if self._side.cuda else None,
+            "stream_ms": seconds * 1e3 * (1 - self._side.side_stream) if self._side.cuda else None,
+            "gpu_bytes": self._side.gpu_bytes,
         }
 
     def _store(self, path: str) -> dict[str, Any]:
@@ -228,11 +271,27 @@ class ScriptedWorker:
         self._need_result()
         return {"equal": self._side.equal, "message": self._side.message}
 
+    def _describe(self, path: str, seed: int = 0, place: int = -1, stored: str | None = None) -> dict[str, Any]:
+        self._need_result()
+        side = self._side
+        now = Moment(self._seed, self._shift, self._calls)
+        result, judged = [each(now) if callable(each) else each for each in (side.result, side.judged)]
+        data = StructureWriter(seed=seed).take((result, side.equal if judged is None else judged, side.message))
+        Path(path).write_bytes(data)
+        return {"bytes": len(data), "sha256": sha256(data).hexdigest(), "whole": True}
+
+    def _judge(self, candidate: str, reference: str) -> dict[str, Any]:
+        _, judged, message = StructureReader(Path(candidate).read_bytes()).read().value
+        return {"equal": judged.value, "message": message.value, "faithful": True}
+
     def _modules(self, retry: bool = True) -> dict[str, Any]:
         return {"modules": dict(self._side.modules), "targets": dict(self._side.targets)}
 
     def _trace(self, files: LinesByFile) -> dict[str, Any]:
         return {}
+
+    def _intact(self, libraries: bool = True) -> dict[str, Any]:
+        return {"replaced": [], "gc": True, **self._side.intact}
 
     def _traced(self) -> dict[str, Any]:
         return {name: dict(self._side.lines.get(name, {})) for name in ("executable", "import", "setup", "call")}
@@ -264,6 +323,10 @@ class ScriptedWorker:
         self._ended = self._execution(ending, code, stderr)
         raise WorkerEnded(self._ended, self._posted[0])
 
+    def _counted(self) -> str:
+        each = self._side.instructions
+        return "" if each is None else f"==1== I   refs:      {round(1e9 + self._calls * each):,}\n"
+
     def _execution(self, ending: Ending, code: int | None, stderr: str) -> Execution:
         return Execution(("python", "worker"), ending, code, "", stderr, self._clock() - self._began_s)
 
@@ -286,16 +349,28 @@ class ScriptedWorkspace:
     pids: Iterator[int]
     live: list[ScriptedWorker]
 
+    @property
+    def harness_files(self) -> tuple[Path, ...]:
+        """None."""
+        return ()
+
     def describe(self) -> Mapping[str, Any]:
         """A made-up machine."""
         return {"python": "3.11.0", "platform": "scripted", "backend": "scripted"}
 
-    def start_worker(self, *, seed: int, padding: int) -> ScriptedWorker:
+    def start_template(self, modules: Sequence[str], *, seed: int, timeout_s: float) -> None:
+        """There is none."""
+
+    def start_worker(self, *, seed: int, padding: int, template: object = None) -> ScriptedWorker:
         """A worker whose noise comes from the seed and the side."""
         random = Random(f"{seed}/{padding}/{self.side}")
-        worker = ScriptedWorker(self.behaviour, self.clock, next(self.pids), random)
+        worker = ScriptedWorker(self.behaviour, self.clock, next(self.pids), random, seed)
         self.live.append(worker)
         return worker
+
+    def start_counted(self, command: Sequence[str]) -> ScriptedWorker:
+        """A worker that says at its end how many instructions it took, where that was described."""
+        return self.start_worker(seed=1, padding=0)
 
     def run_program(
         self,
@@ -312,7 +387,8 @@ class ScriptedWorkspace:
         if ended.duration_s > timeout_s:
             ended = Execution(ended.command, Ending.TIMED_OUT, None, ended.stdout, ended.stderr, timeout_s)
         self.clock.advance(ended.duration_s)
-        return ProgramRun(ended, dict(self.behaviour.modules), dict(self.behaviour.targets))
+        modules, targets = dict(self.behaviour.modules), dict(self.behaviour.targets)
+        return ProgramRun(ended, modules, targets, intact=self.behaviour.intact)
 
     def call_run_test(
         self,
@@ -324,12 +400,13 @@ class ScriptedWorkspace:
         seed: int = 1,
         padding: int = 0,
     ) -> ProgramRun:
-        """The same, with what ``run_test`` was described to return, in one second."""
+        """The same, with what ``run_test`` was described to return (milliseconds), in a second and that."""
         run = self.run_program(script, (), timeout_s, env, seed=seed, padding=padding)
         if self.behaviour.returned is None:
             return run
-        returned = {"value": self.behaviour.returned, "wall_ns": 10**9, "cpu_ns": 10**9}
-        return ProgramRun(run.execution, run.modules, run.targets, None, returned)
+        taken_ns = 10**9 + round(self.behaviour.returned * 1e6)
+        returned = {"value": self.behaviour.returned, "wall_ns": taken_ns, "cpu_ns": taken_ns}
+        return ProgramRun(run.execution, run.modules, run.targets, None, returned, intact=self.behaviour.intact)
 
 
 class ScriptedBackend:
@@ -352,7 +429,7 @@ class ScriptedBackend:
         if behaviour.failure is not None:
             raise WorkspaceFailure(behaviour.failure)
         root = self._folder / f"{next(self._numbers):06d}"
-        scratch = root / "scratch"
+        scratch = self._folder / "scratch" / root.name
         scratch.mkdir(parents=True)
         yield ScriptedWorkspace(
             root,
@@ -365,6 +442,9 @@ class ScriptedBackend:
             self._pids,
             self.live,
         )
+
+    def renew(self) -> None:
+        """Nothing is shared."""
 
 
 def _spread(random: Random, relative: float) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -10,11 +12,12 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_perfagents.backends import oneshot
+from pytest_perfagents.backends import base, oneshot
 from pytest_perfagents.backends.base import ProgramRun, WorkspaceFailure
 from pytest_perfagents.backends.building import build
-from pytest_perfagents.backends.channel import ChannelWorker
 from pytest_perfagents.backends.interpreter import Interpreter, find_interpreter
+from pytest_perfagents.backends.reaching import reach_of, refuse_open_doors
+from pytest_perfagents.backends.rooms import Room, RoomWorker
 from pytest_perfagents.diagnosis import failures
 from pytest_perfagents.diskspace import delete_folder
 from pytest_perfagents.gitrepo.applying import apply_patch
@@ -22,10 +25,14 @@ from pytest_perfagents.gitrepo.locating import located
 from pytest_perfagents.gitrepo.overlay import copy_overlay
 from pytest_perfagents.gitrepo.patches import Patch, PatchFailure, read_patch
 from pytest_perfagents.gitrepo.worktrees import GitFailure, Worktrees, baseline_revision
+from pytest_perfagents.judgement.machine import described
 from pytest_perfagents.model import Blame, Category, Commit, Failure, Role, Side, Stage, UsageError
 from pytest_perfagents.parsers.prediction import load_patch
 from pytest_perfagents.processes.childenv import FORBIDDEN, child_env, make_private
+from pytest_perfagents.processes.confinement import Reach
+from pytest_perfagents.processes.machine import read_machine
 from pytest_perfagents.processes.process import Command
+from pytest_perfagents.processes.template import Template, TemplateGone
 
 if TYPE_CHECKING:
     from pytest_perfagents.config import Config, ProtocolConfig, RepoConfig
@@ -37,7 +44,10 @@ RUN_SEED = 1
 
 @dataclass(frozen=True, slots=True)
 class WorktreeWorkspace:
-    """A worktree that is ready to run code, with the private folders of its processes."""
+    """A worktree that is ready to run code, with the folder for the rooms of its processes.
+
+    ``reach`` is what they may read and write besides their rooms; None where nothing confines them.
+    """
 
     root: Path
     side: Side
@@ -49,13 +59,45 @@ class WorktreeWorkspace:
     repo: RepoConfig
     interpreter: Interpreter
     protocol: ProtocolConfig
-    workers: list[ChannelWorker] = field(default_factory=list)
+    reach: Reach | None = None
+    workers: list[RoomWorker] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=count)
+    state: Mapping[str, Any] = field(default_factory=dict)
 
-    def start_worker(self, *, seed: int, padding: int) -> ChannelWorker:
-        """Start a process and wait for its greeting; raises WorkerEnded."""
+    @property
+    def harness_files(self) -> tuple[Path, ...]:
+        """The compiled worker."""
+        return (self.interpreter.worker,)
+
+    def start_template(self, modules: Sequence[str], *, seed: int, timeout_s: float) -> Template | None:
+        """A process that has imported ``modules``; None where that goes wrong, or starts threads."""
+        room = self._room()
         argv = (str(self.interpreter.python), str(self.interpreter.worker))
-        command = Command(argv, self.root, self.environment(seed, padding), START_S)
-        worker = ChannelWorker(command, self._spec())
+        try:
+            return Template(Command(argv, room.folder, self.environment(room.folder, seed), timeout_s), modules)
+        except TemplateGone:
+            return None
+
+    def start_worker(self, *, seed: int, padding: int, template: base.Template | None = None) -> RoomWorker:
+        """Start a process in a room of its own and wait for its greeting; raises WorkerEnded."""
+        room = self._room()
+        argv = (str(self.interpreter.python), str(self.interpreter.worker))
+        command = Command(argv, self.root, self.environment(room.folder, seed, padding), START_S)
+        assert template is None or isinstance(template, Template)
+        worker = RoomWorker(command, self._spec(room), room, template, padding)
+        self.workers[:] = [*(each for each in self.workers if not each.is_closed), worker]
+        return worker
+
+    def start_counted(self, command: Sequence[str]) -> RoomWorker:
+        """A worker inside ``command``, whose limits and confinement are taken on before; raises WorkerEnded."""
+        room = self._room()
+        argv = (str(self.interpreter.python), str(self.interpreter.worker))
+        inner = (argv[0], shutil.copy(self.interpreter.worker, room.inbox))  # the other one is out of reach by then
+        spec = self._spec(room)
+        outer = {"mode": "become", "parent": spec["parent"], "confine": spec["confine"], "command": [*command, *inner]}
+        env = self.environment(room.folder, RUN_SEED)
+        counted = Command((*argv, json.dumps(outer)), self.root, env, START_S)
+        worker = RoomWorker(counted, {**spec, "parent": None, "confine": None, "memory_bytes": None}, room)
         self.workers[:] = [*(each for each in self.workers if not each.is_closed), worker]
         return worker
 
@@ -75,7 +117,7 @@ class WorktreeWorkspace:
         padding: int = 0,
     ) -> ProgramRun:
         """Run the script as ``__main__``."""
-        return self._once("program", script, list(arguments), timeout_s, {**self.environment(seed, padding), **env})
+        return self._once("program", script, list(arguments), timeout_s, env, seed, padding)
 
     def call_run_test(
         self,
@@ -88,23 +130,38 @@ class WorktreeWorkspace:
         padding: int = 0,
     ) -> ProgramRun:
         """Import the script and call its ``run_test``."""
-        return self._once("run_test", script, dict(arguments), timeout_s, {**self.environment(seed, padding), **env})
+        return self._once("run_test", script, dict(arguments), timeout_s, env, seed, padding)
 
     def describe(self) -> Mapping[str, Any]:
-        """Interpreter, versions and platform."""
-        return {**self.interpreter.facts, "threads": self.protocol.threads, "backend": "worktree"}
+        """Interpreter, versions and platform, and the machine's state when the session began."""
+        own = {"threads": self.protocol.threads, "backend": "worktree", "state": self.state}
+        return {**self.interpreter.facts, **own}
 
-    def _once(self, mode: str, script: Path, arguments: Any, timeout_s: float, env: Mapping[str, str]) -> ProgramRun:
-        argv = (str(self.interpreter.python), str(self.interpreter.worker))
-        spec = {**self._spec(), "mode": mode, "script": str(script), "arguments": arguments}
-        return oneshot.run_once(Command(argv, self.root, env, timeout_s), spec)
+    def _once(
+        self, mode: str, script: Path, arguments: Any, timeout_s: float, env: Mapping[str, str], seed: int, padding: int
+    ) -> ProgramRun:
+        room = self._room()
+        try:
+            argv = (str(self.interpreter.python), str(self.interpreter.worker))
+            lent = room.lend(arguments)
+            spec = {**self._spec(room), "mode": mode, "script": str(script), "arguments": lent}
+            seen = {**self.environment(room.folder, seed, padding), **env}
+            run = oneshot.run_once(Command(argv, self.root, seen, timeout_s), spec)
+            room.collect()
+            return run
+        finally:
+            room.remove()
 
-    def environment(self, seed: int | None = None, padding: int = 0) -> dict[str, str]:
-        """What processes of this workspace see."""
+    def _room(self) -> Room:
+        """A new one, whose path is as long as any other's."""
+        return Room.make(self.private / f"{next(self.numbers):06d}", self.scratch.parent)
+
+    def environment(self, private: Path, seed: int | None = None, padding: int = 0) -> dict[str, str]:
+        """What a process of this workspace sees; ``private`` is its room's folder."""
         return child_env(
             os.environ,
             session_id=self.session_id,
-            private=self.private,
+            private=private,
             env=self.repo.env,
             pass_env=self.repo.pass_env,
             threads=self.protocol.threads,
@@ -112,7 +169,7 @@ class WorktreeWorkspace:
             padding=padding,
         )
 
-    def _spec(self) -> dict[str, Any]:
+    def _spec(self, room: Room) -> dict[str, Any]:
         memory_gb = self.protocol.memory_gb
         return {
             "root": str(self.root),
@@ -120,6 +177,9 @@ class WorktreeWorkspace:
             "packages": list(self.repo.packages),
             "parent": os.getpid(),
             "memory_bytes": None if memory_gb is None else int(memory_gb * 1e9),
+            "gpu_warmup_s": self.protocol.gpu_warmup_s,
+            "l2_flush": self.protocol.l2_flush,
+            "confine": room.confined(self.reach),
         }
 
 
@@ -132,7 +192,9 @@ class WorktreeBackend:
         self._interpreters: dict[str, Interpreter] = {}
         self._ready: dict[Path, tuple[str, ...]] = {}
         self._numbers = count(1)
+        self._state = described(read_machine())
         for repo in config.repos.values():
+            refuse_open_doors(config, repo)
             for name in (*repo.env, *repo.pass_env):
                 if name in FORBIDDEN:
                     raise UsageError(
@@ -153,11 +215,20 @@ class WorktreeBackend:
             number = f"{next(self._numbers):06d}"
             workspace = WorktreeWorkspace(
                 root, side, (), read, self._folder(stack, self._session.folder / "s" / number),
-                make_private(self._folder(stack, self._session.tmp / number)), self._session.id,
+                self._folder(stack, self._session.tmp / number), self._session.id,
                 repo, self._interpreter(repo), self._config.protocol,
             )  # fmt: skip
             stack.callback(workspace.close_workers)
-            yield self._prepared(workspace, commit)
+            yield replace(
+                self._prepared(workspace, commit),
+                reach=reach_of(repo, self._config, self._session.tmp, workspace.root, workspace.interpreter),
+                state=self._state,
+            )
+
+    def renew(self) -> None:
+        """Shared worktrees and compiled workers are made anew for whoever asks next: somebody wrote to one."""
+        self._worktrees.renew()
+        self._interpreters.clear()
 
     def _tree(self, stack: ExitStack, repo: RepoConfig, commit: Commit, side: Side) -> Path:
         revision = commit.human if side.role is Role.HUMAN else baseline_revision(commit)
@@ -207,13 +278,21 @@ class WorktreeBackend:
         if role is not Role.PATCHED and not any(_has_package(root / repo.import_root, name) for name in repo.packages):
             raise WorkspaceFailure(_no_package(repo, commit, role))
         copied = copy_overlay(root, repo)
-        env = {**workspace.environment(), "PATH": _path_of(repo)}
-        failure = build(repo, root, env, role, self._config.timeout_s)
+        failure = self._build(workspace)
         if failure is not None:
             raise WorkspaceFailure(failure)
         if copied or repo.build:
             self._worktrees.recount(root)
         return flags
+
+    def _build(self, workspace: WorktreeWorkspace) -> Failure | None:
+        """The configured steps, which are the user's own: nothing confines them."""
+        private = make_private(workspace.private / "builds")
+        try:
+            env = {**workspace.environment(private), "PATH": _path_of(workspace.repo)}
+            return build(workspace.repo, workspace.root, env, workspace.side.role, self._config.timeout_s)
+        finally:
+            delete_folder(private)
 
 
 def _read(patch: Path, repo: RepoConfig, side: Side) -> Patch:

@@ -194,6 +194,15 @@ RULES: tuple[tuple[re.Pattern[str], _Advise], ...] = (
         ),
     ),
     (
+        re.compile(r"\[Errno 13\] Permission denied: '(?P<path>[^']+)'"),
+        _fixed(
+            "may not use {path}",
+            "measured code may write only in its own worktree, HOME and TMP, and reads no other worktree, result or "
+            "git history; `writable` of [repos.{repo}] allows more folders",
+            "need a folder that they may not use",
+        ),
+    ),
+    (
         re.compile(r"No space left on device"),
         _fixed(
             "ran out of disk space",

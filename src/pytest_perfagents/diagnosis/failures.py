@@ -77,14 +77,30 @@ def wrong_target(problem: str, cause: Mapping[str, Any] | None, side: Role, hint
     )
 
 
-def unequal(message: str, side: Role) -> Failure:
-    """The result is not the baseline's."""
+def unequal(message: str, side: Role, *, by: str = "script") -> Failure:
+    """The result is not the baseline's, as the ``script``'s check says or its ``structure`` shows."""
     said = message.strip().splitlines()[0] if message.strip() else "the results differ"
+    hints = {
+        "script": "compare the results of the script's check_equivalence on both sides",
+        "structure": "compare both results, or give the script a check_equivalence that allows for the difference",
+    }
     return failure(
         Category.EQUIVALENCE_FAILED,
         f"the result changed: {said}",
         side=side,
-        hint="compare the results of the script's check_equivalence on both sides",
+        hint=hints[by],
+        evidence={"message": message},
+    )
+
+
+def right_for_one_input(message: str, side: Role) -> Failure:
+    """The result is the baseline's for the script's own random data, and not for others."""
+    said = message.strip().splitlines()[0] if message.strip() else "the results differ"
+    return failure(
+        Category.EQUIVALENCE_FAILED,
+        f"the result is right for the script's own input only, not for other random data: {said}",
+        side=side,
+        hint="look in the patch for answers that it knows by heart; --perf-json has the message",
         evidence={"message": message},
     )
 
@@ -101,12 +117,22 @@ def path_not_hit(lines: int) -> Failure:
 
 
 def tampered(what: str) -> Failure:
-    """The times cannot be believed."""
+    """The times cannot be believed; ``what`` says why in one line."""
     return failure(
         Category.TIMER_TAMPERED,
-        f"inside and outside clocks disagree: {what}",
+        what,
         side=Role.PATCHED,
         hint="look in the patch for threads, processes or clock functions",
+    )
+
+
+def disturbed(what: str) -> Failure:
+    """Somebody wrote to what the other sides run."""
+    return failure(
+        Category.TIMER_TAMPERED,
+        f"{what} changed while the patch was measured",
+        side=Role.PATCHED,
+        hint="look in the patch for code that writes outside of its own tree; if you changed the file, run it again",
     )
 
 

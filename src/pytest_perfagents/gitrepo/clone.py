@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,3 +98,35 @@ def _read(path: Path, folder: Path, config: GitConfigParser) -> Clone:
         partial=bool(config.get_value("extensions", "partialclone", ""))
         or any(config.get_value(s, "promisor", False) for s in sections.values()),
     )
+
+
+def git_folders(path: Path) -> list[Path]:
+    """Where the history of the repository at ``path`` lies: its git folder, and those that it borrows from.
+
+    ``path`` is a clone, bare or not, a linked worktree, or a bundle; nothing need be there.
+    """
+    inner = path / ".git"
+    found = [inner] if os.path.lexists(inner) else [path] if path.is_file() or (path / "objects").is_dir() else []
+    if inner.is_file():
+        linked = Path(path, _line(inner).removeprefix("gitdir:").strip())
+        found += [linked, linked / _line(linked / "commondir")]
+    waiting = [each / "objects" for each in found]
+    while waiting:
+        objects = waiting.pop()
+        lines = _lines(objects / "info" / "alternates")
+        borrowed = [Path(os.path.normpath(objects / line)) for line in lines if not line.startswith("#")]
+        new = [each for each in borrowed if each not in found]
+        found += new
+        waiting += new
+    return found
+
+
+def _line(file: Path) -> str:
+    return next(iter(_lines(file)), "")
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return [line for line in file.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    except OSError:
+        return []

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pytest_perfagents.gitrepo.diffs import Diff, FileDiff, MalformedDiff, parse_diff, printable
@@ -17,10 +15,6 @@ if TYPE_CHECKING:
     from pytest_perfagents.config import RepoConfig
 
 MAX_BYTES = 64_000_000
-_START_UP = frozenset(("sitecustomize.py", "usercustomize.py", "conftest.py"))
-_CLOCK = re.compile(
-    rb"^\+.*(\b(time|torch\.cuda\.Event)\.\w+\s*=(?!=)|\bsetattr\(\s*time\b|sys\.modules\[['\"]time['\"]\]\s*=)",
-)
 
 
 class PatchFailure(Exception):  # noqa: N818 - it carries a Failure
@@ -110,7 +104,7 @@ def read_patch(text: bytes, repo: RepoConfig) -> Patch:
     _check_kinds(kinds, repo)
     digest = hashlib.sha256(text).hexdigest()
     patch = Patch(diff.text, digest, diff.strip, diff.files, kinds, flags=diff.flags, padding=diff.padding)
-    return _without_dropped(replace(patch, flags=(*patch.flags, *_suspicions(patch))))
+    return _without_dropped(patch)
 
 
 def _parse(text: bytes) -> Diff:
@@ -189,22 +183,6 @@ def _without_dropped(patch: Patch) -> Patch:
             continue
         dropped.append(file.path)
     return replace(patch, dropped=tuple(dict.fromkeys(dropped)), flags=tuple(flags))
-
-
-def _suspicions(patch: Patch) -> list[str]:
-    """Files that run as an interpreter or a test starts, and lines that replace a clock."""
-    found = []
-    lines = patch.text.split(b"\n")
-    for file in patch.files:
-        name = PurePosixPath(file.path).name
-        if name in _START_UP or name.endswith(".pth"):
-            found.append(f"the patch touches a start-up file: {printable(file.path)}")
-        for hunk in file.hunks if name.endswith(".py") else ():
-            for line in lines[hunk.first - 1 : hunk.last]:
-                if _CLOCK.match(line):
-                    shown = line[1:].strip()[:120].decode(errors="replace")
-                    found.append(f"the patch replaces a clock in {printable(file.path)}: {shown}")
-    return found
 
 
 def _some(paths: list[str]) -> str:

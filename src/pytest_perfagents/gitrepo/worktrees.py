@@ -51,6 +51,7 @@ class _Tree:
     commit: str
     bytes: int
     users: int | None = None  # None: private
+    is_spoiled: bool = False
 
 
 class Worktrees:
@@ -126,6 +127,16 @@ class Worktrees:
         finally:
             with self._guard:
                 tree.users -= 1
+                if tree.is_spoiled and not tree.users:
+                    self.remove(path)
+
+    def renew(self) -> None:
+        """Give nobody the shared trees that are there now: they are made anew, and go with their last user."""
+        with self._guard:
+            for path, tree in list(self._trees.items()):
+                tree.is_spoiled = tree.users is not None
+                if tree.users == 0:
+                    self.remove(path)
 
     def remove(self, path: Path) -> None:
         """Remove a worktree of this session, whatever was done in it."""
@@ -158,7 +169,8 @@ class Worktrees:
 
     def _find_shared(self, repository: CacheRepository, commit: str) -> Path | None:
         for path, tree in self._trees.items():
-            if tree.users is not None and tree.repository is repository and tree.commit == commit:
+            is_shared = tree.users is not None and not tree.is_spoiled
+            if is_shared and tree.repository is repository and tree.commit == commit:
                 return path
         return None
 

@@ -16,16 +16,16 @@ _FIXTURES = ("perf_outcome", "raw_perf_outcome")
 class Takeover:
     """Takes the timer over where a run is evaluated; every other test keeps pytest-timeout's own.
 
-    ``kind`` is the class of our items.
+    ``kinds`` are the classes of our items.
     """
 
-    def __init__(self, kind: type[pytest.Item]) -> None:
-        self._kind = kind
+    def __init__(self, *kinds: type[pytest.Item]) -> None:
+        self._kinds = kinds
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_set_timer(self, item: pytest.Item, settings: Any) -> bool | None:
         """Option, environment, ini and marker are ``settings`` by now; a true answer keeps the alarm away."""
-        is_ours = isinstance(item, self._kind)
+        is_ours = isinstance(item, self._kinds)
         is_asking = not settings.func_only and any(name in getattr(item, "fixturenames", ()) for name in _FIXTURES)
         if not (is_ours or is_asking):
             return None

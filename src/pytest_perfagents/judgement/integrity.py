@@ -1,4 +1,4 @@
-"""What the record says about honesty: do the clocks agree, when is the gain there, did costs move? Pure."""
+"""What the record says about honesty: do the clocks agree, and when is the gain there? Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+DISAGREE = "inside and outside clocks disagree"
 SLACK_S = 0.005
 """What a turn may lose on its way to the harness and back, besides what the baseline loses."""
 
@@ -13,7 +14,7 @@ SLACK_S = 0.005
 @dataclass(frozen=True, slots=True)
 class Clocks:
     """Of one side, per turn: seconds that the harness waited beyond what the worker reported (``gaps_s``), seconds
-    of CPU that the process used between its turns or beside them (``hidden_cpu_s``), and both totals of wall time.
+    of CPU that it and its children used between its turns or beside them (``hidden_cpu_s``), both totals of wall time.
     """
 
     gaps_s: Sequence[float]
@@ -38,13 +39,13 @@ def tampering(baseline: Clocks, candidate: Clocks) -> str | None:
     allowed_s = SLACK_S + 0.25 * candidate.inside_s / turns
     waited_s, usual_s = median(candidate.gaps_s), median(baseline.gaps_s)
     if waited_s > allowed_s + 3 * max(usual_s, 0.0):
-        return f"a turn takes {waited_s * 1e3:.1f} ms longer outside than the clock inside says"
+        return f"{DISAGREE}: a turn takes {waited_s * 1e3:.1f} ms longer outside than the clock inside says"
     if waited_s < -allowed_s:
-        return f"the clock inside says {-waited_s * 1e3:.1f} ms a turn more than passed outside"
+        return f"{DISAGREE}: the clock inside says {-waited_s * 1e3:.1f} ms a turn more than passed outside"
     if candidate.hidden_cpu_s and baseline.hidden_cpu_s:
         hidden_s, usual_s = median(candidate.hidden_cpu_s), median(baseline.hidden_cpu_s)
         if hidden_s > allowed_s + 3 * max(usual_s, 0.0):
-            return f"{hidden_s * 1e3:.1f} ms of CPU a turn are spent outside the timed call"
+            return f"{DISAGREE}: {hidden_s * 1e3:.1f} ms of CPU a turn are spent outside the timed call"
     return None
 
 
@@ -84,17 +85,3 @@ def first_call_flag(baseline: Calls, candidate: Calls) -> str | None:
         f"later calls save {saved_s * 1e3:.3g} ms and the first one {(base_first_s - first_s) * 1e3:.3g} ms: "
         "the gain comes with repetition"
     )
-
-
-def shift_flag(what: str, baseline_s: Sequence[float], candidate_s: Sequence[float]) -> str | None:
-    """Says where import or set-up became dearer: work may have moved there. Values are by start, in order.
-
-    Only starts that both took part in count: a side that is settled leaves the others with more of the machine.
-    """
-    shared = min(len(baseline_s), len(candidate_s))
-    if not shared:
-        return None
-    before, after = median(baseline_s[:shared]), median(candidate_s[:shared])
-    if after > 1.5 * before and after - before > 0.02:
-        return f"{what} takes {after * 1e3:.0f} ms instead of {before * 1e3:.0f} ms"
-    return None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, exp, inf, isinf, log
 
+from pytest_perfagents.judgement.power import smallest_effect
 from pytest_perfagents.judgement.schedule import look_confidence
 from pytest_perfagents.judgement.stats import hodges_lehmann, signed_rank_p, top_trimmed_mean
 from pytest_perfagents.model import Category, Change, Comparison, SideSamples
@@ -70,7 +71,7 @@ def _computes_alone(side: SideSamples) -> bool:
     walls, cpus = ([s for turns in starts for s in turns] for starts in (side.wall_s, side.cpu_s))
     delays = [s for turns in side.ready_s for s in turns] or [0.0] * len(walls)
     turns = sorted(zip(walls, cpus, delays, strict=True))
-    wall_s, cpu_s, ready_s = map(sum, zip(*turns[: max(1, len(turns) // 4)], strict=True))
+    wall_s, cpu_s, ready_s = (float(sum(times)) for times in zip(*turns[: max(1, len(turns) // 4)], strict=True))
     wall_s = max(wall_s, TICK_S)
     return cpu_s <= wall_s / BUSY_SHARE and cpu_s + min(ready_s, wall_s) >= BUSY_SHARE * wall_s
 
@@ -103,6 +104,7 @@ def compare(baseline: SideSamples, candidate: SideSamples, *, clock: str, rule: 
         change,
         category,
         _needed_starts(len(ratios), seen, rule) if category is Category.SUCCESS_INCONCLUSIVE else None,
+        smallest_effect(ratios, error=1 - look_confidence(1 - rule.alpha, rule.looks), least=LEAST_CHANGE),
     )
 
 

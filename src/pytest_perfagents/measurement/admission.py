@@ -9,26 +9,36 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random
+from secrets import randbits
 from typing import Any
 
 from pytest_perfagents import diagnosis
 from pytest_perfagents.backends.base import Backend, Workspace, WorkspaceFailure
-from pytest_perfagents.config import Config
+from pytest_perfagents.config import Config, RepoConfig
 from pytest_perfagents.diagnosis import failures
 from pytest_perfagents.judgement import executed, provenance
-from pytest_perfagents.measurement import probing, programs
+from pytest_perfagents.measurement import probing, programs, scanning
 from pytest_perfagents.measurement.arena import Patience, Trouble
+from pytest_perfagents.measurement.evidence import Verdict
+from pytest_perfagents.measurement.fresh import FreshInputs
+from pytest_perfagents.measurement.referee import Referee, Reference, Ruling
+from pytest_perfagents.measurement.verifying import Results
 from pytest_perfagents.model import BASELINE, Case, Failure, Integrity, Role, Side, Stage
+
+DEAR_S = 60.0
+"""A side whose start-up and first call take longer is not run again with other random data."""
 
 
 @dataclass(slots=True)
 class Admitted:
-    """A side that may be measured, and what was seen of it."""
+    """A side that may be measured, and what was seen of it; the baseline with the ``results`` that others must give."""
 
     workspace: Workspace
     probe: probing.Probe
     record: Integrity = field(default_factory=Integrity)
     flags: list[str] = field(default_factory=list)
+    results: Results | None = None
 
 
 class Rejected(Exception):  # noqa: N818
@@ -42,7 +52,11 @@ class Rejected(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Admits the sides of one commit, the baseline first. ``workspaces`` owns what is prepared."""
+    """Admits the sides of one commit, the baseline first. ``workspaces`` owns what is prepared.
+
+    ``seed`` decides what no side must foresee: which elements of large arrays are looked at, which other random data
+    are made.
+    """
 
     config: Config
     backend: Backend
@@ -50,6 +64,7 @@ class Gate:
     script: Path
     patience: Patience
     workspaces: ExitStack
+    seed: int = field(default_factory=lambda: randbits(63))
 
     def admit(self, side: Side, baseline: Admitted | None, case: Case | None = None) -> Admitted:
         """Prepare, probe and (a patched side, ``case``) trace. Raises Rejected."""
@@ -59,18 +74,27 @@ class Gate:
         except WorkspaceFailure as failure:
             raise Rejected(failure.failure) from None
         try:
-            admitted = Admitted(workspace, self._probe(side, workspace, baseline), flags=list(workspace.flags))
+            suspicions = scanning.scan_patch(workspace, self.script, self._repo)  # before it can change its own files
+            probe = self._probe(side, workspace, baseline)
+            flags = [*workspace.flags, *suspicions]
+            admitted = Admitted(workspace, probe, Integrity(confined=probe.confined), flags)
             self._check_target(admitted)
             self._check_result(admitted, baseline)
             if case is not None:
                 self._check_path(admitted)
+            if baseline is not None:
+                self._check_fresh_inputs(admitted, baseline.results)
         except Trouble as trouble:
             raise Rejected(self.diagnose(trouble, side.role)) from None
         return admitted
 
+    @property
+    def _repo(self) -> RepoConfig:
+        return self.config.repos[self.case.run.commit.repo]
+
     def diagnose(self, trouble: Trouble, role: Role) -> Failure:
         """Name what a side did instead of what it was asked."""
-        repo = self.config.repos[self.case.run.commit.repo]
+        repo = self._repo
         report = trouble.report if isinstance(trouble, programs.ProgramTrouble) else None
         evidence = diagnosis.Evidence(
             execution=trouble.execution, error=trouble.error, report=report, stage=trouble.stage
@@ -81,9 +105,8 @@ class Gate:
         style = baseline.probe.style if baseline is not None else self._forced_style()
         reference = (baseline.workspace if baseline is not None else workspace).scratch / "reference"
         if style in (None, *probing.DRIVEN_STYLES):
-            probe = probing.probe(
-                workspace, self.script, reference=reference, is_reference=baseline is None, patience=self.patience
-            )  # fmt: skip
+            own = baseline.probe if baseline is not None else None
+            probe = probing.probe(workspace, self.script, reference=own, patience=self.patience, seed=self.seed)
             if probe.style in probing.DRIVEN_STYLES:
                 return probe
             style = probe.style
@@ -104,12 +127,13 @@ class Gate:
             workspace, self.script, style, reference, is_reference=side == BASELINE, timeout_s=patience_s
         )
         return probing.Probe(
-            style, run.execution.duration_s, seconds, seconds, 0.0, run.modules, run.targets, equal, message
-        )
+            style, run.execution.duration_s, seconds, seconds, 0.0, run.modules, run.targets, equal, message,
+            run.confined,
+        )  # fmt: skip
 
     def _check_target(self, admitted: Admitted) -> None:
         workspace, probe = admitted.workspace, admitted.probe
-        packages = self.config.repos[self.case.run.commit.repo].packages
+        packages = self._repo.packages
         seen = provenance.look(probe.modules or {}, probe.targets or {}, str(workspace.root), packages)
         admitted.flags.extend(seen.flags)
         admitted.record = replace(admitted.record, loaded_from_workspace=seen.problem is None)
@@ -122,16 +146,52 @@ class Gate:
 
     def _check_result(self, admitted: Admitted, baseline: Admitted | None) -> None:
         probe, role = admitted.probe, admitted.workspace.side.role
+        is_driven = probe.style in probing.DRIVEN_STYLES
         if baseline is None:
             if probe.equal is False:
                 admitted.flags.append(f"the script's check refuses the baseline's own result: {probe.message}")
+            admitted.results = self._results(admitted) if is_driven else None
             return
-        if baseline.probe.equal is not True or probe.equal is None:
+        if baseline.results is None:
+            ruling = _by_its_own_word(baseline.probe, probe)
+        else:
+            ruling = baseline.results.referee.rule(
+                baseline.results.reference, probe.evidence, Verdict(probe.equal, probe.message)
+            )
+        admitted.flags.extend(ruling.flags)
+        admitted.record = replace(admitted.record, equivalence=ruling.equivalence, equivalence_by=ruling.by)
+        if ruling.equivalence == "different":
+            raise Rejected(failures.unequal(ruling.reason, role, by=ruling.by), admitted.record)
+        if ruling.equivalence == "equal" and baseline.results is not None:
+            baseline.results.accept(admitted.workspace.side, probe.evidence)
+
+    def _results(self, baseline: Admitted) -> Results:
+        referee = Referee(baseline.workspace, self.script, self.patience, self.seed)
+        probe = baseline.probe
+        reference = Reference(probe.evidence, probe.equal, probe.calls)
+        random = Random(self.seed)
+        shifts = random.randrange(1, 2**31), random.randrange(1, 2**31)
+        return Results(referee, reference, FreshInputs(referee, reference, probe.call_s, shifts), probe.is_steady)
+
+    def _check_fresh_inputs(self, admitted: Admitted, results: Results | None) -> None:
+        """Whether the result is right for other random data too, where the script has any."""
+        probe, side = admitted.probe, admitted.workspace.side
+        is_dear = probe.startup_s + probe.setup_s + probe.first_s > DEAR_S
+        if results is None or is_dear or admitted.record.equivalence != "equal":
             return
-        verdict = "equal" if probe.equal else "different"
-        admitted.record = replace(admitted.record, equivalence=verdict)
-        if not probe.equal:
-            raise Rejected(failures.unequal(probe.message, role), admitted.record)
+        ruling = results.fresh.rule(admitted.workspace, probe.call_s)
+        admitted.flags.extend(ruling.flags)
+        admitted.record = replace(admitted.record, fresh_inputs=ruling.equivalence)
+        if ruling.equivalence != "different":
+            return
+        if side.role is Role.HUMAN:
+            results.fresh.doubt = "as the human's does"
+            admitted.flags.append(f"with other random data the human's result differs: {ruling.reason}")
+        elif ruling.by == "inputs":
+            raise Rejected(failures.right_for_one_input(ruling.reason, side.role), admitted.record)
+        else:  # not even for the script's own data, in another process
+            record = replace(admitted.record, equivalence="different", fresh_inputs="unchecked")
+            raise Rejected(failures.unequal(ruling.reason, side.role, by=ruling.by), record)
 
     def _check_path(self, admitted: Admitted) -> None:
         """Whether the timed call comes past what the patch adds, or past the places where it only deletes."""
@@ -155,3 +215,10 @@ class Gate:
             raise Rejected(failures.path_not_hit(ran.lines), admitted.record)
         if ran.lines and not (ran.in_call or passed):
             admitted.flags.append("no patched line ran inside the timed call, only at import or in setup")
+
+
+def _by_its_own_word(baseline: probing.Probe, probe: probing.Probe) -> Ruling:
+    """Of a script that runs as a program only its own check can tell, in its own process."""
+    if baseline.equal is not True or probe.equal is None:
+        return Ruling("unchecked")
+    return Ruling("equal" if probe.equal else "different", "script", "" if probe.equal else probe.message)

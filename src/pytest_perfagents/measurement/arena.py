@@ -6,11 +6,20 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_perfagents.backends.base import Reply, Worker, WorkerEnded, Workspace
+from pytest_perfagents.backends.base import Company, Reply, Worker, WorkerEnded, Workspace
 from pytest_perfagents.config import ProtocolConfig
+from pytest_perfagents.judgement.claims import Took
+from pytest_perfagents.judgement.memory import usual_bytes
+from pytest_perfagents.judgement.placing import Place
+from pytest_perfagents.judgement.replaced import Intact
+from pytest_perfagents.measurement.templates import Templates
 from pytest_perfagents.model import Ending, Execution, Side, SideSamples, Stage
+
+if TYPE_CHECKING:
+    from pytest_perfagents.measurement.evidence import Evidence
+    from pytest_perfagents.measurement.verifying import Results
 
 Lease = Callable[[], AbstractContextManager[object]]
 Progress = Callable[[str], None]
@@ -45,7 +54,14 @@ class Pace:
 
 @dataclass(slots=True)
 class Track:
-    """What one side has shown so far, start by start. Seconds per call in ``wall_s`` and ``cpu_s``."""
+    """What one side has shown so far, start by start. Seconds per call in ``wall_s`` and ``cpu_s``.
+
+    ``gpu_turns`` holds for every turn on a GPU its seconds by events, until the default stream was done, on the wall;
+    ``peak_bytes`` and ``gpu_peak_bytes`` what each process had in use at most. ``turn_setup_s`` is the set-up before a
+    turn, ``libraries`` the modules that its imports load from elsewhere, ``helpers_cpu_s`` the CPU that its child
+    processes used between two turns, ``threads`` and ``processes`` are those that were there after the turns.
+    ``processes_took`` is of whole processes, in script mode.
+    """
 
     wall_s: list[tuple[float, ...]] = field(default_factory=list)
     cpu_s: list[tuple[float, ...]] = field(default_factory=list)
@@ -58,6 +74,16 @@ class Track:
     inside_s: float = 0.0
     outside_s: float = 0.0
     cuda_s: list[tuple[float, ...]] = field(default_factory=list)
+    gpu_turns: list[tuple[float, float, float]] = field(default_factory=list)
+    peak_bytes: list[int] = field(default_factory=list)
+    turn_setup_s: list[float] = field(default_factory=list)
+    helpers_cpu_s: list[float] = field(default_factory=list)
+    threads: list[int] = field(default_factory=list)
+    processes: list[int] = field(default_factory=list)
+    intact: Intact = field(default_factory=Intact)
+    processes_took: list[Took] = field(default_factory=list)
+    libraries: int = 0
+    gpu_peak_bytes: list[int] = field(default_factory=list)
 
     @property
     def uses_gpu(self) -> bool:
@@ -73,7 +99,8 @@ class Track:
         wall_s = self.cuda_s if by_gpu else self.wall_s
         is_known = [*map(len, self.ready_s)] == [*map(len, self.cpu_s)]
         ready_s = self.ready_s[:starts] if is_known else ()
-        return SideSamples(side, iterations, tuple(wall_s[:starts]), tuple(self.cpu_s[:starts]), tuple(ready_s))
+        peaks = usual_bytes(self.peak_bytes), usual_bytes(self.gpu_peak_bytes)
+        return SideSamples(side, iterations, tuple(wall_s[:starts]), tuple(self.cpu_s[:starts]), tuple(ready_s), *peaks)
 
 
 @dataclass(slots=True)
@@ -86,6 +113,12 @@ class Live:
     cpus: list[float] = field(default_factory=list)
     readies: list[float] = field(default_factory=list)
     cudas: list[float] = field(default_factory=list)
+    gpu_peaks: list[int] = field(default_factory=list)
+    setups_s: list[float] = field(default_factory=list)
+    company: Company = field(default_factory=Company)
+    helpers_cpu_s: float = 0.0
+    shown: Evidence | None = None
+    looking_s: float = 0.0
     cpu_at_start: float | None = None
     accounted_cpu_s: float = 0.0
 
@@ -111,17 +144,23 @@ class Patience:
 
 @dataclass(slots=True)
 class Arena:
-    """The sides of one commit that are measured together. ``lost`` says why a side left."""
+    """The sides of one commit that are measured together. ``lost`` says why a side left; ``results`` checks results.
+
+    ``place`` is where timed processes run, ``placed`` what the last of them got of it.
+    """
 
     workspaces: dict[Side, Workspace]
     script: Path
     protocol: ProtocolConfig
     patience: Patience
     lease: Lease
-    check_results: bool = True
+    results: Results | None = None
     waited_s: float = 0.0
     tracks: dict[Side, Track] = field(default_factory=dict)
     lost: dict[Side, Trouble | Unequal] = field(default_factory=dict)
+    templates: Templates = field(default_factory=Templates)
+    place: Place = field(default_factory=Place)
+    placed: dict[str, Any] = field(default_factory=dict)
 
     def forgive_deadline(self) -> None:
         """Forget the timeouts of a start that the deadline cut off: what was measured before it stands."""

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from pytest_perfagents.backends.base import Reply, WorkerEnded
+from pytest_perfagents.backends.base import Reply, Template, WorkerEnded
 from pytest_perfagents.judgement import schedule
+from pytest_perfagents.measurement import watching
 from pytest_perfagents.measurement.arena import Arena, Live, Pace, Progress, Track, Trouble, in_play, request, wait_for
-from pytest_perfagents.measurement.verifying import check_timed_results
+from pytest_perfagents.measurement.settling import settled
+from pytest_perfagents.measurement.verifying import check_timed_results, look_at_result
 from pytest_perfagents.model import BASELINE, Side, Stage
+from pytest_perfagents.processes.gpus import peak_bytes
 
 Start = Callable[[list[Side], schedule.StartPlan], None]
 
@@ -27,6 +30,15 @@ def measure(
     baseline there is nothing to compare with, so its failure ends the arena. Returns seconds spent.
     """
     arena.tracks = {side: Track() for side in arena.workspaces}
+    try:
+        return _starts(arena, budget_s, start, is_settled, progress)
+    finally:
+        arena.templates.close()
+
+
+def _starts(
+    arena: Arena, budget_s: float, start: Start, is_settled: Callable[[Side], bool], progress: Progress
+) -> float:
     spent_s = 0.0
     active = list(arena.workspaces)
     looks = arena.protocol.looks
@@ -55,32 +67,55 @@ def measure(
 def driven_start(arena: Arena, pace: Pace, sides: list[Side], plan: schedule.StartPlan) -> None:
     """One start: new processes for all sides, warm-ups, turns in random mirrored order, results checked, all ended.
 
-    Only a start in which the baseline and the side itself came to the end counts for the side.
+    Only a start in which the baseline and the side itself came to the end counts for the side. Where a side fails in
+    a fork of a template, the start is done again without: it may be the template that fails.
     """
+    template = arena.templates.for_start(plan, arena.workspaces[BASELINE], arena.patience.left_s)
+    lost = dict(arena.lost)
+    live = _run_start(arena, pace, sides, plan, template)
+    if template is not None and len(arena.lost) > len(lost):
+        arena.templates.give_up()
+        arena.lost = lost
+        live = _run_start(arena, pace, sides, plan, None)
+    if BASELINE not in arena.lost:
+        for _, each in in_play(arena, live):
+            each.track.wall_s.append(tuple(each.walls))
+            each.track.cpu_s.append(tuple(each.cpus))
+            each.track.ready_s.append(tuple(each.readies))
+            each.track.cuda_s.append(tuple(each.cudas))
+            each.track.gpu_peak_bytes.extend([max(each.gpu_peaks)] if each.gpu_peaks else [])
+
+
+def _run_start(
+    arena: Arena, pace: Pace, sides: list[Side], plan: schedule.StartPlan, template: Template | None
+) -> dict[Side, Live]:
     live: dict[Side, Live] = {}
+    began_s = arena.patience.clock()
     try:
-        _launch(arena, sides, plan, live)
-        _warm_up(arena, live, pace)
-        _take_turns(arena, live, pace, Random(f"{arena.protocol.seed}/{plan.number}/turns"))
-        if plan.number == 0 and arena.check_results:
-            check_timed_results(arena, live)
+        _launch(arena, sides, plan, template, live)
+        with settled(arena, live):
+            _warm_up(arena, live, pace)
+            _take_turns(arena, live, pace, plan.number)
+        watching.after_turns(arena, live, pace.turns, plan.number)
+        if arena.templates.asks and BASELINE not in arena.lost:
+            told = request(arena, BASELINE, live[BASELINE], "shared")
+            arena.templates.learn(told.value.get("modules") or () if told is not None else ())
+        check_timed_results(arena, live, plan.number, began_s)
     finally:
         for each in live.values():
             each.worker.close()
-    if BASELINE not in arena.lost:
-        for side, each in live.items():
-            if side not in arena.lost:
-                each.track.wall_s.append(tuple(each.walls))
-                each.track.cpu_s.append(tuple(each.cpus))
-                each.track.ready_s.append(tuple(each.readies))
-                each.track.cuda_s.append(tuple(each.cudas))
+    return live
 
 
-def _launch(arena: Arena, sides: list[Side], plan: schedule.StartPlan, live: dict[Side, Live]) -> None:
+def _launch(
+    arena: Arena, sides: list[Side], plan: schedule.StartPlan, template: Template | None, live: dict[Side, Live]
+) -> None:
     for index in plan.launch_order:
         side = sides[index]
         try:
-            worker = arena.workspaces[side].start_worker(seed=plan.hash_seed, padding=plan.padding[index])
+            worker = arena.workspaces[side].start_worker(
+                seed=plan.hash_seed, padding=plan.padding[index], template=template
+            )
         except WorkerEnded as end:
             arena.lost[side] = Trouble(Stage.IMPORT, execution=end.execution)
             continue
@@ -90,6 +125,7 @@ def _launch(arena: Arena, sides: list[Side], plan: schedule.StartPlan, live: dic
         reply = wait_for(arena, side, each, Stage.IMPORT)
         if reply is not None:
             each.track.import_s.append(float(reply.value["import_s"]))
+            each.track.libraries = max(each.track.libraries, int(reply.value.get("libraries", 0)))
 
 
 def _warm_up(arena: Arena, live: dict[Side, Live], pace: Pace) -> None:
@@ -103,19 +139,25 @@ def _warm_up(arena: Arena, live: dict[Side, Live], pace: Pace) -> None:
         each.cpu_at_start = each.worker.cpu_s()
 
 
-def _take_turns(arena: Arena, live: dict[Side, Live], pace: Pace, random: Random) -> None:
+def _take_turns(arena: Arena, live: dict[Side, Live], pace: Pace, number: int) -> None:
+    random = Random(f"{arena.protocol.seed}/{number}/turns")
     for side in schedule.turn_order(list(live), pace.turns, random):
         if side in arena.lost or BASELINE in arena.lost:
             continue
         each = live[side]
         fresh = pace.fresh_setup or (pace.warmups == 0 and not each.walls)
+        watching.before_turn(each)
         reply = request(arena, side, each, "turn", iterations=pace.iterations, setup=fresh)
         if reply is not None:
+            look_at_result(arena, side, each, number, pace)
+            watching.after_turn(each, reply, is_fresh=pace.fresh_setup)
             _note(each, reply, pace.iterations)
     for _, each in in_play(arena, live):
         now = each.worker.cpu_s()
         if now is not None and each.cpu_at_start is not None:
             each.track.hidden_cpu_s.append((now - each.cpu_at_start - each.accounted_cpu_s) / pace.turns)
+        peak = peak_bytes(each.worker.pid)
+        each.track.peak_bytes.extend([] if peak is None else [peak])
 
 
 def _note(each: Live, reply: Reply, iterations: int) -> None:
@@ -128,6 +170,9 @@ def _note(each: Live, reply: Reply, iterations: int) -> None:
     each.accounted_cpu_s += value["cpu_ns"] / 1e9 + value["setup_ns"] / 1e9
     if value.get("cuda_ms") is not None:
         each.cudas.append(value["cuda_ms"] / 1e3 / iterations)
+        track.gpu_turns.append((value["cuda_ms"] / 1e3, value["stream_ms"] / 1e3, value["wall_ns"] / 1e9))
+    if value.get("gpu_bytes") is not None:
+        each.gpu_peaks.append(value["gpu_bytes"])
     each.walls.append(value["wall_ns"] / 1e9 / iterations)
     each.cpus.append(value["cpu_ns"] / 1e9 / iterations)
     if reply.ready_s is not None:

@@ -6,12 +6,13 @@ A probe is cheap beside a measurement and most runs end here, so everything that
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pytest_perfagents.backends.base import Reply, Worker, WorkerEnded, Workspace
 from pytest_perfagents.measurement.arena import Patience, Trouble, error_in
+from pytest_perfagents.measurement.evidence import Evidence, Verdict, Witness
 from pytest_perfagents.model import Stage
 
 PROBE_HASH_SEED = 1
@@ -21,7 +22,11 @@ DRIVEN_STYLES = ("driven", "benchmark")
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What one side showed in one process. Seconds; ``call_s`` is of a call after the first."""
+    """What one side showed in one process. Seconds; ``call_s`` is of a call after the first.
+
+    ``equal`` and ``message`` are what the script's check said inside the process. ``evidence`` is of the last of
+    ``calls`` calls; ``is_steady``: the baseline's first call gave the same.
+    """
 
     style: str
     startup_s: float = 0.0
@@ -32,6 +37,11 @@ class Probe:
     targets: Mapping[str, Mapping[str, Any]] | None = None
     equal: bool | None = None
     message: str = ""
+    confined: bool | None = None
+    first_cpu_s: float = 0.0
+    evidence: Evidence = field(default_factory=Evidence)
+    calls: int = 1
+    is_steady: bool = False
 
 
 @dataclass(slots=True)
@@ -56,15 +66,15 @@ def probe(
     workspace: Workspace,
     script: Path,
     *,
-    reference: Path,
-    is_reference: bool,
+    reference: Probe | None,
     patience: Patience,
+    seed: int,
 ) -> Probe:
-    """Load the script, call its experiment, see what was loaded, and store (baseline) or check (others) the result.
+    """Load the script, call its experiment, look at its result, let the script check it, see what was loaded.
 
-    A side that is itself the reference checks its own result too: a check that refuses that proves nothing about
-    others, so ``equal`` is False there and nobody is accused. A script that is no driven one is only recognised.
-    Raises Trouble.
+    The baseline has no ``reference`` but itself: a check that refuses its own result proves nothing about others, so
+    ``equal`` is False there and nobody is accused. A script that is no driven one is only recognised. ``seed`` is for
+    samples of large arrays. Raises Trouble.
     """
     began = patience.clock()
     worker = _start(workspace)
@@ -73,13 +83,21 @@ def probe(
         loaded = ask("load", Stage.IMPORT, script=str(script)).value
         startup_s = patience.clock() - began
         if loaded["style"] not in DRIVEN_STYLES:
-            return Probe(loaded["style"], startup_s)
+            return Probe(loaded["style"], startup_s, confined=worker.hello.get("confined"))
         first = ask("turn", Stage.RUN, iterations=1, setup=True).value
-        later = first
-        if first["wall_ns"] / 1e9 < LONG_CALL_S:
-            later = ask("turn", Stage.RUN, iterations=1, setup=False).value
+        witness = Witness(worker, patience, workspace.scratch, seed)
+        later, calls, is_steady = first, 1, False
+        if reference.calls > 1 if reference is not None else first["wall_ns"] / 1e9 < LONG_CALL_S:
+            before = witness.show(store=False).returned if reference is None else None
+            later, calls = ask("turn", Stage.RUN, iterations=1, setup=False).value, 2
+        evidence = witness.show(store=True)
+        if reference is None and calls > 1:
+            is_steady = before is not None and before == evidence.returned
+        stored = (reference.evidence if reference is not None else evidence).stored
+        verdict = witness.check(stored) if stored else Verdict(None, "there is no stored result of the baseline")
         seen = ask("modules", Stage.CHECK).value
-        equal, message = _verify(ask, reference, is_reference)
+    except WorkerEnded as end:
+        raise Trouble(Stage.VERIFY, execution=end.execution) from None
     finally:
         worker.close()
     return Probe(
@@ -90,8 +108,13 @@ def probe(
         first["setup_ns"] / 1e9,
         seen["modules"],
         seen["targets"],
-        equal,
-        message,
+        verdict.equal,
+        verdict.message,
+        worker.hello.get("confined"),
+        first["cpu_ns"] / 1e9,
+        evidence,
+        calls,
+        is_steady,
     )
 
 
@@ -118,20 +141,3 @@ def _start(workspace: Workspace) -> Worker:
         return workspace.start_worker(seed=PROBE_HASH_SEED, padding=0)
     except WorkerEnded as end:
         raise Trouble(Stage.IMPORT, execution=end.execution) from None
-
-
-def _verify(ask: Any, reference: Path, is_reference: bool) -> tuple[bool | None, str]:
-    """What the script's own check says; an exception that comes out of it is a no."""
-    try:
-        if is_reference:
-            stored = ask("store", Stage.VERIFY, path=str(reference)).value
-            if not stored.get("stored", True):
-                return None, str(stored.get("message") or "")
-        elif not reference.exists():
-            return None, "the baseline stored no reference"
-        checked = ask("check", Stage.VERIFY, path=str(reference)).value
-    except Trouble as trouble:
-        if trouble.error is None:
-            raise
-        return False, f"{trouble.error.get('type')}: {trouble.error.get('message')}"
-    return checked.get("equal"), str(checked.get("message") or "")

@@ -1,7 +1,8 @@
 """Script mode: a whole process a round; the time that the script itself reports is the sample.
 
 For scripts that the harness cannot drive. The same arena, order and looks as in ``measuring.py``; a round is a start
-with one turn. The script keeps its own clock, so the record says ``clock: script``.
+with one turn. The script keeps its own clock, so the record says ``clock: script``; what the whole process took by
+clocks outside of it is booked beside, so that a gain which only the script's clock has shows (``judgement/claims.py``).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from math import isfinite
 from pathlib import Path
 
 from pytest_perfagents.backends.base import ProgramRun, Workspace
-from pytest_perfagents.judgement import schedule
+from pytest_perfagents.judgement import claims, schedule
 from pytest_perfagents.measurement.arena import Arena, Trouble
 from pytest_perfagents.model import BASELINE, Ending, Side, Stage
 from pytest_perfagents.parsers.script_output import ScriptReport, parse_output
@@ -101,10 +102,11 @@ def _last_line(trouble: Trouble) -> str:
 def program_start(arena: Arena, style: str, sides: list[Side], plan: schedule.StartPlan) -> None:
     """One round: every side runs the script once, in the order of the plan."""
     seconds: dict[Side, float] = {}
+    runs: dict[Side, ProgramRun] = {}
     for index in plan.launch_order:
         side = sides[index]
         try:
-            seconds[side], _ = run_once(
+            seconds[side], runs[side] = run_once(
                 arena.workspaces[side], arena.script, style, timeout_s=arena.patience.left_s,
                 seed=plan.hash_seed, padding=plan.padding[index],
             )  # fmt: skip
@@ -112,5 +114,23 @@ def program_start(arena: Arena, style: str, sides: list[Side], plan: schedule.St
             arena.lost[side] = trouble
     if BASELINE in seconds:
         for side, value in seconds.items():
-            arena.tracks[side].wall_s.append((value,))
-            arena.tracks[side].cpu_s.append((value,))
+            track, run = arena.tracks[side], runs[side]
+            track.wall_s.append((value,))
+            track.cpu_s.append((value,))
+            track.processes_took.append(_took(run, value * _claimed_calls(run)))
+            track.intact.note(run.intact, str(arena.workspaces[side].root))
+
+
+def _took(run: ProgramRun, claimed_s: float) -> claims.Took:
+    """What the whole of it took by clocks that are not the script's: the call of ``run_test``, or the process."""
+    ready_s = run.execution.ready_s or 0.0
+    if run.returned is None:
+        return claims.Took(claimed_s, run.execution.duration_s, run.execution.cpu_s, ready_s)
+    return claims.Took(claimed_s, run.returned["wall_ns"] / 1e9, run.returned["cpu_ns"] / 1e9, ready_s)
+
+
+def _claimed_calls(run: ProgramRun) -> int:
+    """How many timed calls the script says that it made; at least one."""
+    report = parse_output(run.execution.stdout) if run.returned is None else None
+    calls = report.raw.get("iters") if report is not None else None
+    return calls if isinstance(calls, int) and not isinstance(calls, bool) and calls > 0 else 1

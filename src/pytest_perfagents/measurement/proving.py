@@ -2,28 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
-from pytest_perfagents.judgement import integrity
+from pytest_perfagents.judgement import claims, gpu, integrity, memory, replaced, shifts
+from pytest_perfagents.judgement.stats import top_trimmed_mean
 from pytest_perfagents.measurement.arena import Arena, Track
+from pytest_perfagents.measurement.probing import Probe
 from pytest_perfagents.model import BASELINE, Integrity, Side
 
 
-def tampering(arena: Arena, side: Side) -> str | None:
-    """One line where the side's time is not what it says."""
-    return integrity.tampering(_clocks(arena.tracks[BASELINE]), _clocks(arena.tracks[side]))
+def tampering(arena: Arena, side: Side, iterations: int) -> str | None:
+    """One line where the side's time is not what it says; ``iterations`` are the calls of a turn."""
+    mine, base = arena.tracks[side], arena.tracks[BASELINE]
+    doubt = _doubt(arena, side)
+    return (
+        replaced.tampering(base.intact, mine.intact)
+        or (doubt.says if doubt and doubt.is_tampering else None)
+        or integrity.tampering(_clocks(base), _clocks(mine))
+        or shifts.hidden_work(_costs(base, iterations), _costs(mine, iterations))
+        or gpu.tampering(_gpu_turns(base), _gpu_turns(mine))
+    )
 
 
-def proof(arena: Arena, side: Side, record: Integrity, flags: Sequence[str]) -> Integrity:
+def proof(
+    arena: Arena,
+    side: Side,
+    record: Integrity,
+    flags: Sequence[str],
+    *,
+    iterations: int,
+    probes: Mapping[Side, Probe],
+) -> Integrity:
     """``record`` of admission, with what measuring showed; ``flags`` come first."""
     mine, base = arena.tracks[side], arena.tracks[BASELINE]
+    doubt = _doubt(arena, side)
     noticed = (
         integrity.first_call_flag(_calls(base), _calls(mine)),
-        integrity.shift_flag("import", base.import_s, mine.import_s),
-        integrity.shift_flag("setup", base.setup_s, mine.setup_s),
+        shifts.process_flag(_first_calls(base, probes[BASELINE]), _first_calls(mine, probes[side])),
+        *shifts.shift_flags(_costs(base, iterations), _costs(mine, iterations)),
+        *shifts.helper_flags(_beside(base), _beside(mine)),
+        *replaced.flags(base.intact, mine.intact),
+        doubt.says if doubt and not doubt.is_tampering else None,
         "it uses a GPU and the baseline does not" if mine.uses_gpu and not base.uses_gpu else None,
+        "it uses no GPU and the baseline does" if base.uses_gpu and not mine.uses_gpu else None,
+        gpu.side_stream_flag(_gpu_turns(base), _gpu_turns(mine)),
+        memory.memory_flag("memory", memory.usual_bytes(base.peak_bytes), memory.usual_bytes(mine.peak_bytes)),
+        memory.memory_flag(
+            "GPU memory", memory.usual_bytes(base.gpu_peak_bytes), memory.usual_bytes(mine.gpu_peak_bytes)
+        ),
     )
     return replace(
         record,
@@ -34,7 +62,47 @@ def proof(arena: Arena, side: Side, record: Integrity, flags: Sequence[str]) -> 
 
 
 def _clocks(track: Track) -> integrity.Clocks:
-    return integrity.Clocks(track.gaps_s, track.hidden_cpu_s, track.inside_s, track.outside_s)
+    return integrity.Clocks(track.gaps_s, _hidden_cpu_s(track), track.inside_s, track.outside_s)
+
+
+def _hidden_cpu_s(track: Track) -> list[float]:
+    """Of the process itself beside its turns, and of its children between them."""
+    return [own + helpers for own, helpers in zip(track.hidden_cpu_s, track.helpers_cpu_s, strict=False)]
+
+
+def _costs(track: Track, iterations: int) -> shifts.Costs:
+    calls_s = [top_trimmed_mean(turns) for turns in track.wall_s if turns]
+    return shifts.Costs(
+        track.import_s,
+        track.setup_s,
+        track.turn_setup_s,
+        calls_s,
+        [call_s * iterations for call_s in calls_s],
+        _hidden_cpu_s(track),
+        track.libraries,
+    )
+
+
+def _beside(track: Track) -> shifts.Beside:
+    return shifts.Beside(track.threads, track.processes)
+
+
+def _first_calls(track: Track, probe: Probe) -> shifts.FirstCalls:
+    return shifts.FirstCalls(probe.first_cpu_s, track.first_call_s)
+
+
+def _doubt(arena: Arena, side: Side) -> claims.Doubt | None:
+    """Script mode: what the process saves of what the script's clock claims."""
+    mine, base = arena.tracks[side], arena.tracks[BASELINE]
+    text = arena.script.read_text(encoding="utf-8", errors="replace")
+    if not mine.processes_took or claims.repeats_by_clock(text):
+        return None
+    return claims.doubt(*claims.savings(base.processes_took, mine.processes_took))
+
+
+def _gpu_turns(track: Track) -> gpu.GpuTurns:
+    device_s, stream_s, wall_s = zip(*track.gpu_turns, strict=True) if track.gpu_turns else ((), (), ())
+    return gpu.GpuTurns(device_s, stream_s, wall_s)
 
 
 def _calls(track: Track) -> integrity.Calls:

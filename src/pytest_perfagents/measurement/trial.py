@@ -17,6 +17,9 @@ from pytest_perfagents.judgement import judge, schedule
 from pytest_perfagents.measurement import measuring, probing, programs, proving
 from pytest_perfagents.measurement.admission import Admitted, Gate, Rejected
 from pytest_perfagents.measurement.arena import Arena, Lease, Pace, Patience, Progress, Track, Unequal
+from pytest_perfagents.measurement.counting import Counts, count_arena, with_counts
+from pytest_perfagents.measurement.guarding import Guard
+from pytest_perfagents.measurement.settling import chosen_place
 from pytest_perfagents.model import (
     BASELINE,
     HUMAN,
@@ -29,6 +32,8 @@ from pytest_perfagents.model import (
     Side,
     SideSamples,
 )
+from pytest_perfagents.processes.counters import Counter
+from pytest_perfagents.processes.gpus import gpu_findings
 
 LONG_SETUP = 5.0
 """Data are made anew each turn where that costs less than so many turns."""
@@ -38,7 +43,10 @@ HEAVY_S = 1.0
 
 @dataclass(slots=True)
 class Trial:
-    """The cases of one commit that are measured together. ``run`` gives an outcome for each."""
+    """The cases of one commit that are measured together. ``run`` gives an outcome for each.
+
+    A case without a patch is the baseline once more. ``stops_early`` False measures for the whole budget.
+    """
 
     config: Config
     backend: Backend
@@ -46,9 +54,13 @@ class Trial:
     patience: Patience
     lease: Lease
     progress: Progress
+    stops_early: bool = True
+    counter: Counter | None = None
+    counts: Counts | None = None
     admitted: dict[Side, Admitted] = field(default_factory=dict)
     rejected: dict[Side, Rejected] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    disturbance: str | None = None
 
     def run(self) -> list[Outcome]:
         """Admit the baseline, then the others; measure whoever is sound. Workspaces are gone afterwards."""
@@ -56,8 +68,9 @@ class Trial:
         assert script is not None
         arena = Arena({}, script, self.config.protocol, self.patience, self.lease)
         environment: Mapping[str, Any] = {}
+        guard = Guard(self.backend, script)
         with ExitStack() as workspaces:
-            gate = Gate(self.config, self.backend, self.cases[0], script, self.patience, workspaces)
+            gate = Gate(self.config, guard, self.cases[0], script, self.patience, workspaces)
             for side, case in self._sides():
                 if side != BASELINE and BASELINE not in self.admitted:
                     break
@@ -66,16 +79,32 @@ class Trial:
                     self.admitted[side] = gate.admit(side, self.admitted.get(BASELINE), case)
                 except Rejected as rejection:
                     self.rejected[side] = rejection
+                guard.settle(side)
             arena.workspaces = {side: entry.workspace for side, entry in self.admitted.items()}
             if BASELINE in self.admitted:
                 environment = self._environment()
             if any(side.role is Role.PATCHED for side in self.admitted):
                 self._measure(arena, gate, name)
-        return [replace(self._outcome(arena, case), environment=environment) for case in self.cases]
+                self._count(arena, name)
+            if BASELINE in self.admitted:
+                self._look_back(guard)
+        if arena.placed:
+            environment = {**environment, "placed": arena.placed}
+        outcomes = [replace(self._outcome(arena, case), environment=environment) for case in self.cases]
+        return [self._with_second_opinion(outcome) for outcome in outcomes]
+
+    def _look_back(self, guard: Guard) -> None:
+        """Whether somebody wrote to a tree that is not its own; who wrote to its own is told so."""
+        self.disturbance = guard.disturbance(is_confined=self.admitted[BASELINE].record.confined is True)
+        for side, entry in self.admitted.items():
+            if side.role is Role.PATCHED:
+                entry.flags.extend(guard.flags(side))
+        if self.disturbance:
+            self.backend.renew()
 
     def _sides(self) -> list[tuple[Side, Case | None]]:
         human = [(HUMAN, None)] if Role.HUMAN in self.config.protocol.sides else []
-        return [(BASELINE, None), *human, *((_side(case), case) for case in self.cases)]
+        return [(BASELINE, None), *human, *((_side(case), case if case.run.has_patch else None) for case in self.cases)]
 
     def _measure(self, arena: Arena, gate: Gate, name: str) -> None:
         probes = {side: entry.probe for side, entry in self.admitted.items()}
@@ -86,10 +115,12 @@ class Trial:
             pace = _pace(self.config, probes, budget_s)
             self.notes |= {"iterations": pace.iterations, "turns": pace.turns, "warmups": pace.warmups}
             self.notes |= {"fresh_setup": pace.fresh_setup}
+            arena.templates.is_wanted = self.config.protocol.template and probes[BASELINE].startup_s > HEAVY_S
             start: measuring.Start = partial(measuring.driven_start, arena, pace)
         else:
             start = partial(programs.program_start, arena, style)
-        arena.check_results = probes[BASELINE].equal is True
+        arena.results = self.admitted[BASELINE].results
+        arena.place = chosen_place(self.config.protocol)
         spent_s = measuring.measure(
             arena,
             budget_s,
@@ -100,6 +131,11 @@ class Trial:
         starts = len(arena.tracks[BASELINE].wall_s)
         self.notes |= {"measured_s": round(spent_s, 2), "start_s": round(spent_s / max(starts, 1), 3)}
         self.notes |= {"waited_s": round(arena.waited_s, 2)}
+        self.notes |= {"forked_starts": arena.templates.forked_starts}
+        if arena.tracks[BASELINE].uses_gpu:
+            self.notes |= {"gpu": gpu_findings()}
+        for side, flags in (arena.results.flags if arena.results is not None else {}).items():
+            self.admitted[side].flags.extend(flags)
         for side, trouble in arena.lost.items():
             record = self.admitted[side].record
             if isinstance(trouble, Unequal):
@@ -113,9 +149,25 @@ class Trial:
         is_heavy = max(baseline.startup_s, baseline.call_s) > HEAVY_S
         return (protocol.heavy_measure_s if is_heavy else protocol.measure_s) * _shares(len(probes))
 
+    # Second opinion
+
+    def _count(self, arena: Arena, name: str) -> None:
+        if self.counter is not None and BASELINE not in arena.lost:
+            probes = {side: entry.probe for side, entry in self.admitted.items()}
+            self.counts = count_arena(self.counter, arena, probes, lambda line: self.progress(f"{name}: {line}"))
+
+    def _with_second_opinion(self, outcome: Outcome) -> Outcome:
+        if self.counts is None:
+            return outcome
+        protocol = self.config.protocol
+        error = 1 - schedule.look_confidence(1 - protocol.alpha, protocol.looks)
+        return with_counts(outcome, self.counts, _side(outcome.case), error=error)
+
     # Judgement
 
     def _is_settled(self, arena: Arena, side: Side) -> bool:
+        if not self.stops_early:
+            return False
         comparison = self._compare(arena, side)
         return comparison is not None and judge.is_decided(comparison)
 
@@ -147,12 +199,18 @@ class Trial:
     def _outcome(self, arena: Arena, case: Case) -> Outcome:
         side = _side(case)
         comparison = self._compare(arena, side)
-        if comparison is None:
-            record = self.rejected[side].record if side in self.rejected else Integrity()
-            record = replace(record, flags=self._flags(side))
+        if comparison is None or self.disturbance:
+            known = self.rejected.get(side) or self.admitted.get(side)
+            record = replace(known.record if known else Integrity(), flags=self._flags(side))
+            if self.disturbance:
+                return Outcome(case, None, failures.disturbed(self.disturbance), integrity=record, protocol=self.notes)
             return Outcome(case, None, self._why(side), integrity=record, protocol=self.notes)
-        record = proving.proof(arena, side, self.admitted[side].record, self._flags(side))
-        tampering = proving.tampering(arena, side)
+        iterations = int(self.notes.get("iterations", 1))
+        probes = {one: each.probe for one, each in self.admitted.items()}
+        record = proving.proof(
+            arena, side, self.admitted[side].record, self._flags(side), iterations=iterations, probes=probes
+        )
+        tampering = proving.tampering(arena, side, iterations)
         if tampering is not None:
             return Outcome(case, None, failures.tampered(tampering), integrity=record, protocol=self.notes)
         human = self._compare(arena, HUMAN)
@@ -176,13 +234,15 @@ class Trial:
 
     def _flags(self, side: Side) -> tuple[str, ...]:
         flags = [flag for one in (BASELINE, side) if one in self.admitted for flag in self.admitted[one].flags]
+        flags.extend(self.notes.get("gpu", ()))
         if HUMAN in self.rejected:
             flags.append(f"the human's side was not measured: {self.rejected[HUMAN].failure.category}")
-        return tuple(flags)
+        return tuple(dict.fromkeys(flags))
 
     def _environment(self) -> Mapping[str, Any]:
-        described = self.admitted[BASELINE].workspace.describe()
-        return {"machine": platform.machine(), "system": platform.platform(), **described}
+        baseline = self.admitted[BASELINE]
+        facts = {"machine": platform.machine(), "system": platform.platform(), "confined": baseline.record.confined}
+        return {**facts, **baseline.workspace.describe()}
 
 
 def _pace(config: Config, probes: Mapping[Side, probing.Probe], budget_s: float) -> Pace:

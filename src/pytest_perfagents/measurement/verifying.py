@@ -1,22 +1,185 @@
-"""Are the results of the timed processes those of the baseline?"""
+"""Are the results of the timed processes those of the baseline, whichever call and start one looks at?
+
+After one turn of a start the structure of one of its results is taken. Which turn that is, nobody in the process can
+foresee, nor which call. At the end of the start the structures are compared; a result that differs from all that were
+accepted before goes to the referee, once the processes are gone.
+"""
 
 from __future__ import annotations
 
-from pytest_perfagents.measurement.arena import Arena, Live, Unequal, in_play, request
-from pytest_perfagents.model import BASELINE, Side
+from dataclasses import dataclass, field, replace
+from random import Random
+from secrets import randbits
+
+from pytest_perfagents.backends.base import WorkerEnded
+from pytest_perfagents.judgement import schedule
+from pytest_perfagents.judgement.equivalence import says_nothing
+from pytest_perfagents.measurement.arena import Arena, Live, Pace, Trouble, Unequal, in_play
+from pytest_perfagents.measurement.evidence import Evidence, Verdict, Witness
+from pytest_perfagents.measurement.fresh import FreshInputs
+from pytest_perfagents.measurement.referee import Referee, Reference, differing
+from pytest_perfagents.model import BASELINE, Side, Stage
+
+CHEAP = 0.05
+"""Share of a start that looking at results may take where it is done in every start."""
+MOST_RULINGS = 6
 
 
-def check_timed_results(arena: Arena, live: dict[Side, Live]) -> None:
-    """Compare what the timed processes computed: the baseline stores, the others check."""
-    if BASELINE in arena.lost:
+@dataclass(slots=True)
+class Results:
+    """The baseline's result, the referee, and what was accepted of each side. ``secret`` is this process's alone.
+
+    ``is_steady``: a later call of the baseline gives what the first one gave.
+    """
+
+    referee: Referee
+    reference: Reference
+    fresh: FreshInputs
+    is_steady: bool
+    secret: int = field(default_factory=lambda: randbits(63))
+    accepted: dict[Side, list[bytes]] = field(default_factory=dict)
+    rulings: dict[Side, int] = field(default_factory=dict)
+    flags: dict[Side, list[str]] = field(default_factory=dict)
+    share: float = 0.0
+
+    def accept(self, side: Side, shown: Evidence) -> None:
+        """This result of the side is right."""
+        if shown.returned is not None and shown.whole:
+            self.accepted.setdefault(side, []).append(shown.returned)
+
+    def is_known(self, side: Side, own: Evidence, shown: Evidence) -> bool:
+        """Whether the result is the baseline's of the same start, or one of those that were accepted."""
+        if shown.returned is None or own.returned is None or not shown.whole or says_nothing(own.returned):
+            return False
+        return any(differing(each, shown.returned) is None for each in (own.returned, *self.accepted.get(side, ())))
+
+    def note(self, side: Side, flags: tuple[str, ...]) -> None:
+        """Something that was noticed, once."""
+        known = self.flags.setdefault(side, [])
+        known.extend(flag for flag in flags if flag not in known)
+
+
+def look_at_result(arena: Arena, side: Side, each: Live, number: int, pace: Pace) -> None:
+    """After a turn of start ``number``, if it is the one that is looked at: before anything else of it is asked.
+
+    Where calls give different results that is the last call of the last turn, else any call of any turn.
+    """
+    results, turn = arena.results, len(each.walls)
+    if results is None or not is_looked_at(arena, number):
         return
-    reference = str(arena.workspaces[BASELINE].scratch / "timed_reference")
-    stored = request(arena, BASELINE, live[BASELINE], "store", path=reference)
-    if stored is None or not stored.value.get("stored", True):
+    random = Random(f"{results.secret}/{number}")
+    chosen, place = random.randrange(pace.turns), random.randrange(2**31)
+    if turn != (chosen if results.is_steady else pace.turns - 1):
         return
-    for side, each in in_play(arena, live):
-        if side == BASELINE:
+    before, began_s = each.worker.cpu_s(), arena.patience.clock()
+    each.shown = _show(arena, side, each, results, place=place if results.is_steady else -1)
+    after, each.looking_s = each.worker.cpu_s(), arena.patience.clock() - began_s
+    if before is not None and after is not None:
+        each.accounted_cpu_s += after - before
+
+
+def is_looked_at(arena: Arena, number: int) -> bool:
+    """Whether results are looked at in this start: in all of them where that is cheap."""
+    return arena.results is not None and (arena.results.share <= CHEAP or is_checked(arena, number))
+
+
+def is_checked(arena: Arena, number: int) -> bool:
+    """Whether results are looked at in this start whatever it costs: the first, the last of a look, one in between."""
+    results, looks = arena.results, arena.protocol.looks
+    surprise = Random(f"{results.secret}/start").randrange(1, looks[0]) if results and looks[0] > 1 else 0
+    return number in (0, surprise) or schedule.is_look(number + 1, looks)
+
+
+def check_timed_results(arena: Arena, live: dict[Side, Live], number: int, began_s: float) -> None:
+    """Look at what the timed processes computed; a side whose result is not the baseline's leaves the arena.
+
+    ``began_s`` is when the start began. The processes may be ended here.
+    """
+    results = arena.results
+    if results is None or BASELINE in arena.lost:
+        return
+    if not is_looked_at(arena, number):
+        return
+    must = is_checked(arena, number)
+    turned_s = arena.patience.clock()
+    shown = {side: each.shown for side, each in in_play(arena, live) if each.shown is not None}
+    if BASELINE not in shown:
+        return
+    own = shown.pop(BASELINE)
+    strange = {side: each for side, each in shown.items() if not results.is_known(side, own, each)}
+    looking_s = sum(each.looking_s for each in live.values()) + arena.patience.clock() - turned_s
+    results.share = max(results.share, looking_s / max(turned_s - began_s, 1e-9))
+    if not must:
+        strange = {side: each for side, each in strange.items() if _is_alarming(results, own, each)}
+    strange = {side: each for side, each in strange.items() if results.rulings.get(side, 0) < MOST_RULINGS}
+    if strange:
+        _rule(arena, live, results, own, strange)
+
+
+def _show(
+    arena: Arena, side: Side, each: Live, results: Results, *, store: bool = False, place: int = -1
+) -> Evidence | None:
+    """What a timed process shows; None where the side leaves the arena over it."""
+    try:
+        return _witness(arena, side, each, results).show(store=store, place=place)
+    except WorkerEnded as end:
+        arena.lost[side] = Trouble(Stage.VERIFY, execution=end.execution)
+        return None
+
+
+def _witness(arena: Arena, side: Side, each: Live, results: Results) -> Witness:
+    return Witness(each.worker, arena.patience, arena.workspaces[side].scratch, results.referee.seed)
+
+
+def _is_alarming(results: Results, own: Evidence, shown: Evidence) -> bool:
+    difference = differing(own.returned, shown.returned)
+    return difference is not None and difference.certain and results.referee.changing(results.reference) is None
+
+
+def _rule(arena: Arena, live: dict[Side, Live], results: Results, own: Evidence, strange: dict[Side, Evidence]) -> None:
+    has_check = results.reference.accepted is True
+    if has_check:
+        for side in list(strange):
+            again = _show(arena, side, live[side], results, store=True)
+            if again is None:
+                del strange[side]
+            else:
+                strange[side] = replace(again, returned=strange[side].returned, whole=strange[side].whole)
+        stored = _show(arena, BASELINE, live[BASELINE], results, store=True)
+        if stored is None:
+            return
+        own = replace(stored, returned=own.returned, whole=own.whole)
+    inside = {side: _inside(arena, side, live[side], results, own) for side in strange}
+    for each in live.values():
+        each.worker.close()  # no patch runs while the baseline's result lies open to the referee
+    reference = results.reference.at(own)
+    for side, shown in strange.items():
+        verdict = inside[side]
+        if verdict is None:
             continue
-        reply = request(arena, side, each, "check", path=reference)
-        if reply is not None and reply.value.get("equal") is False:
-            arena.lost[side] = Unequal(str(reply.value.get("message") or "the results differ"))
+        results.rulings[side] = results.rulings.get(side, 0) + 1
+        ruling = results.referee.rule(reference, shown, verdict)
+        results.reference.way, results.reference.changing = reference.way, reference.changing
+        results.note(side, ruling.flags)
+        if ruling.equivalence == "equal":
+            results.accept(side, shown)
+        elif ruling.equivalence == "different":
+            if ruling.by == "script" or _is_usual(results, own):
+                arena.lost[side] = Unequal(ruling.reason)
+            else:
+                results.note(side, (f"in one of the starts the result differed from the baseline's: {ruling.reason}",))
+
+
+def _inside(arena: Arena, side: Side, each: Live, results: Results, own: Evidence) -> Verdict | None:
+    if results.reference.accepted is not True or not own.stored:
+        return Verdict(None)
+    try:
+        return _witness(arena, side, each, results).check(own.stored)
+    except WorkerEnded as end:
+        arena.lost[side] = Trouble(Stage.VERIFY, execution=end.execution)
+        return None
+
+
+def _is_usual(results: Results, own: Evidence) -> bool:
+    """Whether the baseline gave in this start what it gave at first: then a difference is the other side's doing."""
+    return results.is_steady and differing(results.reference.evidence.returned, own.returned) is None

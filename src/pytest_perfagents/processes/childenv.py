@@ -45,8 +45,7 @@ def child_env(
     further variables of ours, globs allowed; ``env`` sets some and wins over all but our own marks and
     FORBIDDEN. ``seed`` makes the hash seed; ``padding`` bytes of environment shift the memory layout.
     """
-    wanted = (*ALLOWED, *pass_env)
-    child = {name: value for name, value in ambient.items() if any(fnmatchcase(name, each) for each in wanted)}
+    child = passed(ambient, (*ALLOWED, *pass_env))
     child.update(_private_folders(private))
     child.update(dict.fromkeys(THREAD_COUNTS, str(threads)))
     child["TOKENIZERS_PARALLELISM"] = "true" if threads > 1 else "false"
@@ -59,6 +58,11 @@ def child_env(
     child["PERFAGENTS_PADDING"] = "x" * padding
     child[SESSION_MARKER] = session_id
     return child
+
+
+def passed(ambient: Mapping[str, str], wanted: Sequence[str]) -> dict[str, str]:
+    """The variables that are wanted by name; globs are allowed."""
+    return {name: value for name, value in ambient.items() if any(fnmatchcase(name, each) for each in wanted)}
 
 
 def make_private(folder: Path) -> Path:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from math import inf
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
 from typing import Self
 
+import psutil
 from filelock import FileLock, Timeout
 
 from pytest_perfagents.diskspace import delete_folder
@@ -86,25 +89,74 @@ class MeasureLease:
     """A turn on the machine: one holder at a time over all processes, and a dead one holds nothing.
 
     ``with MeasureLease(path): ...``, for each timed round. Whoever waits comes before whoever held it last:
-    to queue one has to hold the gate, and the holder of the lock gives it up before its round.
+    to queue one has to hold the gate, and the holder of the lock gives it up before its round. One lease for
+    the machine and none for each GPU: what starts a GPU's work is the CPU, and there a neighbour is felt.
+    ``tell`` hears every ``tell_every_s`` of waiting who has it.
     """
 
-    def __init__(self, path: Path | None = None, *, timeout_s: float = -1) -> None:
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        timeout_s: float = -1,
+        tell: Callable[[str], object] | None = None,
+        tell_every_s: float = 2.0,
+    ) -> None:
         self.path = path or Path(tempfile.gettempdir()) / f"{_PREFIX}measure-{os.getuid()}.lock"
         self._timeout_s = timeout_s
+        self._tell, self._tell_every_s = tell, tell_every_s
         self._lock = FileLock(self.path)
         self._gate = FileLock(self.path.with_name(f"{self.path.name}.gate"))
+        self._note = self.path.with_name(f"{self.path.name}.holder")
 
     def __enter__(self) -> Self:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._gate.acquire(timeout=self._timeout_s, poll_interval=TURN_POLL_S):
-            self._lock.acquire(timeout=self._timeout_s, poll_interval=TURN_POLL_S)
+        deadline = time.monotonic() + self._timeout_s if self._timeout_s >= 0 else inf
+        self._take(self._gate, deadline)
+        try:
+            self._take(self._lock, deadline)
+        finally:
+            self._gate.release()
+        with suppress(OSError):  # on a full disk nobody learns our name
+            self._note.write_text(f"{os.getpid()} {time.time():.3f}\n", encoding="ascii")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with suppress(OSError):
+            self._note.unlink()
         self._lock.release()
+
+    def _take(self, lock: FileLock, deadline: float) -> None:
+        while True:
+            left_s = max(deadline - time.monotonic(), 0.0)
+            try:
+                lock.acquire(timeout=min(self._tell_every_s, left_s), poll_interval=TURN_POLL_S)
+            except Timeout:
+                if left_s <= self._tell_every_s:
+                    raise
+                if self._tell is not None:
+                    self._tell(f"waiting for its turn on this machine: {holder(self._note)}")
+            else:
+                return
+
+
+def holder(note: Path) -> str:
+    """Who has the machine, for how long, and what to do where that process is stopped (Ctrl-Z)."""
+    try:
+        number, since = note.read_text(encoding="ascii").split()
+        pid, held_s = int(number), time.time() - float(since)
+    except (OSError, ValueError):
+        return "another session measures"
+    try:
+        process = psutil.Process(pid)
+        who, is_stopped = f"process {pid} ({process.name()})", process.status() == psutil.STATUS_STOPPED
+    except psutil.Error:
+        who, is_stopped = f"process {pid}", False  # just gone, or of another container
+    if is_stopped:
+        return f"{who} has had it for {held_s:.0f} s and is stopped; continue it (fg, or kill -CONT {pid}) or end it"
+    return f"{who} has had it for {held_s:.0f} s"
 
 
 def _guard(cache: Path) -> FileLock:

@@ -7,17 +7,20 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
+from typing import IO, Any
+from typing import Protocol as TypingProtocol
 
 import psutil
 
 from pytest_perfagents.model import Ending, Execution
 from pytest_perfagents.processes import orphans
 from pytest_perfagents.processes.capture import Capture
+from pytest_perfagents.processes.company import cpu_of, run_delay_of
 
 GRACE_S = 2.0
 LINE_LIMIT = 64 * 1024 * 1024
@@ -31,6 +34,28 @@ class Command:
     cwd: Path
     env: Mapping[str, str]
     timeout_s: float
+
+
+class Process(TypingProtocol):
+    """What a `Child` needs of a ``subprocess.Popen``."""
+
+    pid: int
+    returncode: Any
+    stdin: IO[bytes] | None
+    stdout: IO[bytes] | None
+    stderr: IO[bytes] | None
+
+    def poll(self) -> int | None:
+        """The exit code once it has ended."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end and reap it; raises subprocess.TimeoutExpired."""
+        ...
+
+
+Spawn = Callable[[Mapping[str, str]], Process]
+"""Starts a process in another way than by exec; gets the environment that it is to have."""
 
 
 class ChannelClosed(Exception):  # noqa: N818
@@ -51,8 +76,8 @@ class Child:
     """A started process. Whoever makes one ends it, in a ``finally``.
 
     With ``channel`` its stdin and stdout are a private line channel (`send`, `receive`); without, stdin is
-    empty and stdout is captured. stderr is captured. A program that cannot be started is one that ended:
-    ``NOT_STARTED``.
+    empty and stdout is captured. stderr is captured. ``spawn`` may start it (with a channel). A program that cannot be
+    started is one that ended: ``NOT_STARTED``.
     """
 
     def __init__(
@@ -62,6 +87,7 @@ class Child:
         channel: bool = True,
         pass_fds: Sequence[int] = (),
         grace_s: float = GRACE_S,
+        spawn: Spawn | None = None,
     ) -> None:
         self.command = command
         self._grace_s = grace_s
@@ -73,7 +99,7 @@ class Child:
         self._capture = Capture()
         self._ended_at: float | None = None
         self._began = time.perf_counter()
-        self._process = self._start(channel, pass_fds)
+        self._process = self._start(channel, pass_fds) if spawn is None else spawn(self._environment())
         try:
             self._attach(channel)
         except BaseException:
@@ -141,13 +167,13 @@ class Child:
     def _has_ended(self) -> bool:
         return self._process is None or self._ended_at is not None
 
-    def _start(self, channel: bool, pass_fds: Sequence[int]) -> subprocess.Popen[bytes] | None:
+    def _start(self, channel: bool, pass_fds: Sequence[int]) -> Process | None:
         command = self.command
         try:
             return subprocess.Popen(
                 command.argv,
                 cwd=command.cwd,
-                env={**command.env, orphans.CHILD_MARKER: self._marker},
+                env=self._environment(),
                 stdin=subprocess.PIPE if channel else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -163,6 +189,9 @@ class Child:
         except BaseException:  # Ctrl-C between fork and return: there is no handle, so go by the marker
             orphans.kill_marked(orphans.CHILD_MARKER, self._marker)
             raise
+
+    def _environment(self) -> dict[str, str]:
+        return {**self.command.env, orphans.CHILD_MARKER: self._marker}
 
     def _attach(self, channel: bool) -> None:
         process = self._process
@@ -234,11 +263,12 @@ class Child:
             self.wait(orphans.GONE_S)
             orphans.kill_all(self._relatives(family))
             orphans.kill_marked(orphans.CHILD_MARKER, self._marker)
+            cpu_s, ready_s = cpu_of(process.pid), run_delay_of(process.pid)  # while it is not reaped
             with suppress(subprocess.TimeoutExpired):
                 process.wait(orphans.GONE_S)
             texts = self._capture.finish()
             self._close()
-        return self._judge(process, timed_out, texts, note)
+        return replace(self._judge(process, timed_out, texts, note), cpu_s=cpu_s, ready_s=ready_s)
 
     def _relatives(self, family: list[psutil.Process]) -> list[psutil.Process]:
         """Who else is alive: known descendants and all with the marker; the leader is not among them."""
@@ -264,9 +294,7 @@ class Child:
             os.close(self._pidfd)
             self._pidfd = None
 
-    def _judge(
-        self, process: subprocess.Popen[bytes], timed_out: bool, texts: Mapping[str, str], note: str
-    ) -> Execution:
+    def _judge(self, process: Process, timed_out: bool, texts: Mapping[str, str], note: str) -> Execution:
         code = process.returncode if process.returncode is not None else -signal.SIGKILL
         ending = Ending.TIMED_OUT if timed_out else Ending.SIGNALED if code < 0 else Ending.EXITED
         stderr = texts.get("stderr", "")

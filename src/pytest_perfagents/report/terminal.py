@@ -16,10 +16,12 @@ from rich.text import Text
 from pytest_perfagents.diagnosis.causes import group_causes, recoverable
 from pytest_perfagents.model import Category, Change, Outcome
 from pytest_perfagents.records import outcome_from_json
+from pytest_perfagents.report.calibration import machine_lines, share
+from pytest_perfagents.report.counts import count_line
 
 FEW_RUNS = 3
 MOST_ROWS = 200
-TITLES = ("commit", "agent", "speedup", "interval", "verdict", "human", "of human", "result")
+TITLES = ("commit", "agent", "speedup", "interval", "verdict", "human", "of human", "detects", "result")
 FALSE_DISCOVERIES = 0.05
 _STYLES = {
     Category.SUCCESS_IMPROVEMENT: "green",
@@ -48,6 +50,7 @@ class Line:
     verdict: str
     human: str
     share: str
+    detects: str
     checks: str
     style: str
 
@@ -94,6 +97,10 @@ def _parts(outcomes: Sequence[Outcome], width: int) -> Iterable[RenderableType]:
         yield from _undecided(outcomes)
         yield from _flags(outcomes)
         yield from _discoveries(outcomes)
+        yield from _counted(outcomes)
+        yield from _calibrated(outcomes)
+        states = [outcome.environment.get("state", {}) for outcome in outcomes if outcome.comparison is not None]
+        yield from (Text(line, style="yellow") for line in machine_lines(states))
         yield Text("")
     causes = group_causes(outcomes)
     labels = {outcome.case.id: _label(outcome) for outcome in outcomes}
@@ -138,6 +145,7 @@ def _line(outcome: Outcome, labels: Mapping[tuple[str, str], int]) -> Line:
         verdict=_verdict(outcome),
         human=times(human.point) if human is not None else "-",
         share=_share_of_human(outcome),
+        detects=share(comparison.detectable),
         checks=_checks(outcome),
         style=_STYLES.get(outcome.category, ""),
     )
@@ -174,7 +182,10 @@ def _share_of_human(outcome: Outcome) -> str:
 def _checks(outcome: Outcome) -> str:
     count = len(outcome.integrity.flags)
     flags = f", {count} flag{'s' if count > 1 else ''}" if count else ""
-    return outcome.integrity.equivalence + flags
+    word = outcome.integrity.equivalence
+    by = " by structure" if outcome.integrity.equivalence_by == "structure" else ""
+    fresh = ", fresh too" if outcome.integrity.fresh_inputs == "equal" else ""
+    return word + by + fresh + flags
 
 
 def _cells(line: Line) -> tuple[str, ...]:
@@ -186,6 +197,7 @@ def _cells(line: Line) -> tuple[str, ...]:
         line.verdict,
         line.human,
         line.share,
+        line.detects,
         line.checks,
     )
 
@@ -199,7 +211,7 @@ def _width(lines: Sequence[Line]) -> int:
 def _table(lines: Sequence[Line]) -> RenderableType:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in TITLES:
-        table.add_column(title, justify="right" if title in ("speedup", "human", "of human") else "left")
+        table.add_column(title, justify="right" if title in ("speedup", "human", "of human", "detects") else "left")
     for line in lines:
         commit, agent, speedup, interval, verdict, *rest = _cells(line)
         table.add_row(commit, agent, speedup, interval, Text(verdict, style=line.style), *rest)
@@ -211,7 +223,8 @@ def _stacked(line: Line) -> RenderableType:
     human = f", human {line.human}" + (f" ({line.share} of it)" if line.share != "-" else "")
     text.append(f"  {line.speedup} {line.interval} ", style="not bold")
     text.append(line.verdict, style=f"not bold {line.style}")
-    text.append(f"{human if line.human != '-' else ''}, {line.checks}", style="not bold")
+    detects = f", detects {line.detects}" if line.detects != "-" else ""
+    text.append(f"{human if line.human != '-' else ''}{detects}, {line.checks}", style="not bold")
     return text
 
 
@@ -239,7 +252,10 @@ def _flags(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
 def _discoveries(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
     """How many changes hold when all comparisons of the suite are counted as tries."""
     compared = [outcome.comparison for outcome in outcomes if outcome.comparison is not None]
-    changed = [comparison.change in (Change.FASTER, Change.SLOWER) for comparison in compared]
+    changed = [
+        comparison.change in (Change.FASTER, Change.SLOWER) and comparison.decided_by == "time"
+        for comparison in compared
+    ]
     if len(compared) < 2 or not any(changed):
         return
     from pytest_perfagents.judgement.stats import false_discovery_adjusted
@@ -249,6 +265,31 @@ def _discoveries(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
     yield Text(
         f"{hold} of {sum(changed)} proven changes hold at a false discovery rate of 5 % over these {len(compared)} runs"
     )
+
+
+def _counted(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
+    """Instruction counts, where they were asked for."""
+    for outcome in outcomes:
+        if outcome.comparison is not None and outcome.counts:
+            by_counts = outcome.comparison.decided_by == "instructions"
+            decided = f", which makes it {outcome.comparison.change}" if by_counts else ""
+            yield Text(f"{_label(outcome)}: {count_line(outcome.counts)}{decided}")
+
+
+def _calibrated(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
+    """What ``--perf-calibrate`` found on this machine for the commits that were measured."""
+    known = {
+        outcome.case.run.commit.name: outcome.protocol["calibration"]
+        for outcome in outcomes
+        if outcome.comparison is not None and outcome.protocol.get("calibration")
+    }
+    for commit, found in sorted(known.items()):
+        accused = f"; identical code was called {found['accusation']} there" if found["accusation"] else ""
+        yield Text(
+            f"calibrated: {commit} noise floor {share(found['noise_floor'])}, detects {share(found['detectable'])} "
+            f"in {found['starts']} starts ({found['recorded_at'][:10]}){accused}",
+            style="yellow" if accused else "",
+        )
 
 
 # Words

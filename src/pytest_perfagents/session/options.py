@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_perfagents.config import MODES
+from pytest_perfagents.config import COUNTERS, MODES
 from pytest_perfagents.model import Role
 from pytest_perfagents.session.naming import CONFIG_NAME
 
@@ -54,6 +54,13 @@ def _add_protocol_options(group: Any) -> None:
         help="time for measuring two sides of a commit; half as much again for each further side",
     )
     add("--perf-timeout", type=_seconds, metavar="SECONDS", help="time limit of one side of one run")
+    add("--perf-counter", choices=COUNTERS, help="count instructions, too: a second opinion that breaks ties")
+    add(
+        "--perf-calibrate",
+        action="store_true",
+        default=False,
+        help="measure the selected commits' baselines against themselves: noise floor and smallest detectable effect",
+    )
     add("--perf-seed", type=int, metavar="NUMBER", help="seed of everything that is random")
 
 
@@ -134,8 +141,8 @@ def forget_alias_values(early_config: pytest.Config, args: Sequence[str]) -> Non
 
 
 def is_wanted(config: pytest.Config) -> bool:
-    """Whether the command line asks for runs: a selection or a configuration."""
-    return bool(config.option.perf_config) or is_selecting(config)
+    """Whether the command line asks for runs: a selection, a configuration or a calibration."""
+    return bool(config.option.perf_config or config.option.perf_calibrate) or is_selecting(config)
 
 
 def is_selecting(config: pytest.Config) -> bool:

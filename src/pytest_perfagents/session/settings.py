@@ -62,7 +62,7 @@ def _check_places(config: pytest.Config, loaded: Config) -> None:
 
 def _with_options(config: Config, option: Any) -> Config:
     budgets = {"measure_s": option.perf_budget, "heavy_measure_s": option.perf_budget}
-    named = {name: getattr(option, f"perf_{name}") for name in ("mode", "sides", "threshold", "seed")}
+    named = {name: getattr(option, f"perf_{name}") for name in ("mode", "sides", "threshold", "seed", "counter")}
     asked = {name: value for name, value in {**budgets, **named}.items() if value is not None}
     if option.perf_timeout is not None:
         config = replace(config, timeout_s=option.perf_timeout)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_perfagents.calibrations import CalibrationWriter, calibration_to_json
 from pytest_perfagents.model import (
     Blame,
     Case,
@@ -43,9 +45,12 @@ class Evaluation:
         for case in arenas:
             self._arenas.setdefault(case.run.commit.arena, []).append(case)
         self._stack = ExitStack()
-        self._writer = self._stack.enter_context(ResultsWriter(self.settings.folder, _process(plan.config)))
+        self._writer = ResultsWriter(self.settings.folder, _process(plan.config))
+        self._stack.enter_context(nullcontext() if plan.config.option.perf_calibrate else self._writer)
+        self._stack.callback(self._writer.close)
         self._line = ProgressLine(plan.config, sum(map(len, self._arenas.values())))
         self._evaluator: ArenaEvaluator | None = None
+        self._calibrated = 0
         self._kept: dict[str, Outcome] | None = None
         self._workspaces: dict[Commit, tuple[ExitStack, dict[Side, Any]]] = {}
 
@@ -111,6 +116,26 @@ class Evaluation:
             raise UsageError(
                 f"results {self.settings.folder}: {error.strerror}; make room there and go on with --perf-resume"
             ) from error
+
+    def calibrate(self, case: Case, timeout_s: float | None = None) -> dict[str, Any]:
+        """The record of the A/A comparison of the case's commit, which now stands in the results folder.
+
+        Raises UsageError where the user or the machine is at fault.
+        """
+        judge = getattr(self.evaluator, "calibrate", None)
+        if judge is None:
+            raise UsageError(f"{type(self.evaluator).__name__} cannot calibrate; leave out --perf-calibrate")
+        config = self.settings.config
+        limit_s = timeout_s or 2 * config.timeout_s + config.protocol.heavy_measure_s
+        self._calibrated += 1
+        with self._line.shown(self._calibrated):
+            record = calibration_to_json(judge(case, time.monotonic() + limit_s))
+        try:
+            with CalibrationWriter(config.results) as writer:
+                writer.append(record)
+        except OSError as error:
+            raise UsageError(f"results {config.results}: {error.strerror}; make room there") from error
+        return record
 
     @property
     def evaluator(self) -> ArenaEvaluator:
@@ -214,13 +239,16 @@ def _worktree_evaluator(settings: Settings, stack: ExitStack, progress: Any) -> 
     from pytest_perfagents.backends.worktree import WorktreeBackend
     from pytest_perfagents.gitrepo.worktrees import Worktrees, prune_all
     from pytest_perfagents.harness import Evaluator
+    from pytest_perfagents.processes.counters import find_counter
     from pytest_perfagents.processes.leases import MeasureLease, Session
 
     config = settings.config
+    counter = find_counter() if config.protocol.counter == "instructions" else None
     session = stack.enter_context(Session(config.cache, prune=prune_all))
     worktrees = stack.enter_context(Worktrees(config.cache, config.disk_gb, session))
     backend = WorktreeBackend(config, session, worktrees)
-    return Evaluator(config, backend, lease=MeasureLease, progress=progress)
+    lease = partial(MeasureLease, tell=progress)
+    return Evaluator(config, backend, lease=lease, progress=progress, counter=counter)
 
 
 EVALUATION = pytest.StashKey[Evaluation]()

@@ -10,6 +10,7 @@ import pytest
 from pytest_perfagents.model import Case, UsageError
 from pytest_perfagents.session.options import is_selecting, is_wanted
 from pytest_perfagents.session.plan import Plan
+from pytest_perfagents.shell import calibrating
 from pytest_perfagents.shell.evaluating import EVALUATION, Evaluation
 from pytest_perfagents.shell.fixtures import parametrize
 from pytest_perfagents.shell.items import PerfFile, PerfItem
@@ -97,6 +98,7 @@ class Shell:
         """Skips, xfails, and the outcome on the report."""
         report = yield
         shape_report(item, call, report)
+        calibrating.hang_on(item, report)
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -104,7 +106,9 @@ class Shell:
         self, report: pytest.CollectReport | pytest.TestReport
     ) -> tuple[str, str, tuple[str, Mapping[str, bool]]] | None:
         """Letters and words of what was measured."""
-        return status_of(report) if isinstance(report, pytest.TestReport) else None
+        if not isinstance(report, pytest.TestReport):
+            return None
+        return status_of(report) or calibrating.status_of(report)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -116,7 +120,7 @@ class Shell:
 
 def _cases_of(session: pytest.Session) -> Iterator[Case]:
     for item in session.items:
-        if isinstance(item, PerfItem):
+        if isinstance(item, PerfItem | calibrating.CalibrationItem):
             yield item.case
         else:
             callspec = getattr(item, "callspec", None)

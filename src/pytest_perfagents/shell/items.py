@@ -14,6 +14,7 @@ from pytest_perfagents.model import Case, Outcome, UsageError
 from pytest_perfagents.records import Json
 from pytest_perfagents.session.naming import named_cases
 from pytest_perfagents.session.plan import PLAN
+from pytest_perfagents.shell.calibrating import CalibrationItem
 from pytest_perfagents.shell.evaluating import EVALUATION
 from pytest_perfagents.shell.verdicts import attach, raise_for
 
@@ -43,8 +44,10 @@ class PerfCommit(pytest.Collector):
         commit.members = members
         return commit
 
-    def collect(self) -> Iterable[PerfItem]:
-        """One item for each run."""
+    def collect(self) -> Iterable[PerfItem | CalibrationItem]:
+        """One item for each run; with ``--perf-calibrate`` one for all of them."""
+        if self.config.option.perf_calibrate:
+            return [CalibrationItem.of(self, self.members)]
         return [PerfItem.of(self, name, case) for name, case in self.members]
 
 

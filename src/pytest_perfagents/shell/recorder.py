@@ -17,6 +17,7 @@ from pytest_perfagents.report.json_report import report_to_json, write_report
 from pytest_perfagents.session.naming import named_cases
 from pytest_perfagents.session.plan import PLAN, Plan
 from pytest_perfagents.session.settings import Settings
+from pytest_perfagents.shell.calibrating import calibration_of
 from pytest_perfagents.shell.items import PerfItem
 from pytest_perfagents.store import load_results, now
 
@@ -27,6 +28,7 @@ class Recorder:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.records: dict[str, Json] = {}
+        self.calibrations: list[Json] = []
         self.resumed: set[str] = set()
         self.selected: list[str] = []
         self.began_at = now()
@@ -60,7 +62,10 @@ class Recorder:
     # What became of it
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Takes the outcome off the report."""
+        """Takes the outcome, or the calibration, off the report."""
+        calibration = calibration_of(report)
+        if calibration is not None:
+            self.calibrations.append(calibration)
         payload = getattr(report, "perfagents", None)
         if payload is None:
             return
@@ -83,6 +88,8 @@ class Recorder:
         settings = self._settings
         facts = {"run": settings.run, "results": str(settings.folder)} if settings is not None else {}
         report = report_to_json(self.records.values(), self.selected, **facts, resumed=len(self.resumed))
+        if self.calibrations:
+            report["calibrations"] = self.calibrations
         try:
             write_report(file, report)
         except OSError as error:
@@ -107,7 +114,12 @@ class Recorder:
 
     @pytest.hookimpl(tryfirst=True)  # pytest-benchmark's may raise
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """The section "perf agents"."""
+        """The sections "perf calibration" and "perf agents"."""
+        if self.calibrations and self.config.option.verbose >= -1:
+            from pytest_perfagents.report.calibration import render_calibrations
+
+            terminalreporter.section("perf calibration")
+            terminalreporter.write(render_calibrations(self.calibrations))
         if not self.records or self.config.option.verbose < -1:
             return
         from pytest_perfagents.report.terminal import Screen, render

@@ -1,0 +1,1 @@
+"""Parts of ``benchmarks/calibration.py``: record on this machine, replay by every rule, simulate, report."""

@@ -1,0 +1,56 @@
+"""How a workload is measured on this machine: as the protocol would do it with two sides."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from calibrating.bench import Bench, Seat
+from calibrating.workloads import UNITS
+from pytest_perfagents.backends.base import Workspace
+from pytest_perfagents.measurement import probing, templates, trial
+from pytest_perfagents.measurement.arena import Pace
+from pytest_perfagents.model import BASELINE
+
+REQUEST_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """The script, what one start of it does, and the protocol's budget for it. ``templates`` fork dear starts."""
+
+    script: Path
+    pace: Pace
+    budget_s: float
+    startup_s: float
+    templates: templates.Templates
+
+
+def pace_of(bench: Bench, script: Path) -> Paced:
+    """What the protocol decides from a look at the baseline; every side gets batches and turns as for two."""
+    seen, protocol = _seen(bench.workspaces[Seat(UNITS, 0)], script), bench.config.protocol
+    is_heavy = max(seen.startup_s, seen.call_s) > trial.HEAVY_S
+    budget_s = protocol.heavy_measure_s if is_heavy else protocol.measure_s
+    pace = trial._pace(bench.config, {BASELINE: seen, Seat(UNITS, 1).side: seen}, budget_s)
+    forks = templates.Templates(is_wanted=protocol.template and seen.startup_s > trial.HEAVY_S)
+    return Paced(script, pace, budget_s, seen.startup_s, forks)
+
+
+def _seen(workspace: Workspace, script: Path) -> probing.Probe:
+    """What a probe of the protocol says of times: of start-up, of the first call and of one after it."""
+    began = time.monotonic()
+    worker = workspace.start_worker(seed=probing.PROBE_HASH_SEED, padding=0)
+    try:
+        style = worker.request("load", REQUEST_S, script=str(script)).value["style"]
+        startup_s = time.monotonic() - began
+        first, later = (worker.request("turn", REQUEST_S, iterations=1, setup=fresh).value for fresh in (True, False))
+    finally:
+        worker.close()
+    return probing.Probe(
+        style=style,
+        startup_s=startup_s,
+        first_s=first["wall_ns"] / 1e9,
+        call_s=later["wall_ns"] / 1e9,
+        setup_s=first["setup_ns"] / 1e9,
+    )

@@ -1,0 +1,119 @@
+"""Script mode: does the whole process save what the script's own clock claims? Pure."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_perfagents.judgement.shifts import CONFIDENCE, ms
+from pytest_perfagents.judgement.stats import hodges_lehmann
+
+_CLOCKS = ("perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "time", "time_ns", "process_time",
+           "process_time_ns", "default_timer")  # fmt: skip
+_ADAPTIVE = ("autorange", "blocked_autorange", "adaptive_autorange", "do_bench", "do_bench_cudagraph")
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Seconds of one run: what the script says of its calls together, and what clocks outside of it say of all of it.
+
+    ``cpu_s`` is None where it is not known; for ``ready_s`` it could run and another process had the core.
+    """
+
+    claimed_s: float
+    wall_s: float
+    cpu_s: float | None = None
+    ready_s: float = 0.0
+
+    def by(self, cpu: bool) -> tuple[float, float]:
+        """Claimed and taken, in seconds of CPU or of wall time."""
+        if not cpu or self.cpu_s is None:
+            return self.claimed_s, self.wall_s
+        return self.claimed_s * min(1.0, self.cpu_s / max(self.wall_s, 1e-9)), self.cpu_s
+
+    @property
+    def is_alone_and_busy(self) -> bool:
+        """Whether one thread computed nearly all the time that it could."""
+        if self.cpu_s is None:
+            return False
+        return self.cpu_s <= 1.05 * self.wall_s and self.cpu_s + self.ready_s >= 0.8 * self.wall_s
+
+
+def savings(baseline: Sequence[Took], candidate: Sequence[Took]) -> tuple[list[float], list[float]]:
+    """Seconds that the script claims to save and that the process saves, by round.
+
+    Where both compute on one thread it is CPU time, which a busy machine does not lengthen: then the script's wall time
+    counts with the share of the run's wall time that was CPU time.
+    """
+    by_cpu = all(run.is_alone_and_busy for run in (*_fastest_half(baseline), *_fastest_half(candidate)))
+    claimed_s, saved_s = [], []
+    for before, after in zip(baseline, candidate, strict=False):
+        (said, took), (now_said, now_took) = before.by(by_cpu), after.by(by_cpu)
+        claimed_s.append(said - now_said)
+        saved_s.append(took - now_took)
+    return claimed_s, saved_s
+
+
+def _fastest_half(runs: Sequence[Took]) -> list[Took]:
+    """Where a busy machine disturbed least."""
+    return sorted(runs, key=lambda run: run.wall_s)[: max(1, len(runs) // 2)]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """The process does not save what the script claims. ``is_tampering`` where it saves nothing and costs nothing."""
+
+    says: str
+    is_tampering: bool
+
+
+def doubt(claimed_s: Sequence[float], saved_s: Sequence[float]) -> Doubt | None:
+    """Where the process saves less than half of what is claimed, both proven; None where it does not contradict.
+
+    By round, baseline less candidate: ``claimed_s`` are the seconds that the script says all its calls save (one call
+    where it does not say how many it makes), ``saved_s`` those that the whole process saves. A process that takes
+    *longer* by as much may compile or load in its warm-up what makes its calls fast, so it is no accusation.
+    """
+    if not claimed_s or len(claimed_s) != len(saved_s):
+        return None
+    claimed, least, _ = hodges_lehmann(claimed_s, CONFIDENCE)
+    rounds = list(zip(claimed_s, saved_s, strict=True))
+    _, _, most = hodges_lehmann([took - said / 2 for said, took in rounds], CONFIDENCE)
+    if least <= 0 or most >= 0:
+        return None
+    saved, _, _ = hodges_lehmann(saved_s, CONFIDENCE)
+    _, low, _ = hodges_lehmann([took + said / 2 for said, took in rounds], CONFIDENCE)
+    outside = f"{ms(saved)} less" if saved >= 0 else f"{ms(-saved)} more"
+    says = f"by the script's clock its calls take {ms(claimed)} less, and the whole process takes {outside}"
+    return Doubt(says, low > 0)
+
+
+def repeats_by_clock(source: str) -> bool:
+    """Whether a script calls its experiment for a given time and not a given number of times.
+
+    Then a process takes as long whatever a call costs, and says nothing about it.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    return any(_is_adaptive(node) for node in ast.walk(tree))
+
+
+def _is_adaptive(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        return _last_name(node.func) in _ADAPTIVE
+    if isinstance(node, ast.While):
+        return _reads_clock(node)
+    return (
+        isinstance(node, ast.For) and _reads_clock(node) and any(isinstance(each, ast.Break) for each in ast.walk(node))
+    )
+
+
+def _reads_clock(loop: ast.AST) -> bool:
+    return any(isinstance(each, ast.Call) and _last_name(each.func) in _CLOCKS for each in ast.walk(loop))
+
+
+def _last_name(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")

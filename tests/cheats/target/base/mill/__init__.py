@@ -1,0 +1,1 @@
+"""A mill: jobs are planned onto machines, texts cut into words, lots drawn."""
