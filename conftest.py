@@ -11,7 +11,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 
-collect_ignore = ["fixtures", "test_scripts"]
+collect_ignore = ["fixtures", "test_scripts", "tests/cheats/scripts", "tests/cheats/target"]
 
 
 @pytest.hookimpl(optionalhook=True)

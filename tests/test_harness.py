@@ -89,9 +89,7 @@ class House:
         self.rounds += 1
         folder = self.folder / f"w{self.rounds}"
         self.backend = ScriptedBackend(_inside(self.sides, folder), folder)
-        return Evaluator(
-            config, self.backend, lease=nullcontext, progress=self.lines.append, clock=self.backend.clock
-        )
+        return Evaluator(config, self.backend, lease=nullcontext, progress=self.lines.append, clock=self.backend.clock)
 
 
 def _inside(sides, folder):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from calibrating.bench import Bench, Seat
 from calibrating.workloads import UNITS
 from pytest_perfagents.backends.base import Workspace
+from pytest_perfagents.judgement.placing import Place
 from pytest_perfagents.measurement import probing, templates, trial
 from pytest_perfagents.measurement.arena import Pace
+from pytest_perfagents.measurement.settling import chosen_place
 from pytest_perfagents.model import BASELINE
 
 REQUEST_S = 120.0
@@ -18,13 +20,17 @@ REQUEST_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Paced:
-    """The script, what one start of it does, and the protocol's budget for it. ``templates`` fork dear starts."""
+    """The script, what one start of it does, and the protocol's budget for it. ``templates`` fork dear starts.
+
+    ``place`` is where the protocol lets timed processes run after the first start.
+    """
 
     script: Path
     pace: Pace
     budget_s: float
     startup_s: float
     templates: templates.Templates
+    place: Place
 
 
 def pace_of(bench: Bench, script: Path) -> Paced:
@@ -34,7 +40,8 @@ def pace_of(bench: Bench, script: Path) -> Paced:
     budget_s = protocol.heavy_measure_s if is_heavy else protocol.measure_s
     pace = trial._pace(bench.config, {BASELINE: seen, Seat(UNITS, 1).side: seen}, budget_s)
     forks = templates.Templates(is_wanted=protocol.template and seen.startup_s > trial.HEAVY_S)
-    return Paced(script, pace, budget_s, seen.startup_s, forks)
+    place = replace(chosen_place(protocol), for_one_thread=False)
+    return Paced(script, pace, budget_s, seen.startup_s, forks, place)
 
 
 def _seen(workspace: Workspace, script: Path) -> probing.Probe:

@@ -114,7 +114,7 @@ class Recorder:
         sides: dict[Side, Any] = {seat.side: TappedWorkspace(self.bench.workspaces[seat], tap) for seat in seats}
         protocol = replace(self.bench.config.protocol, seed=seed)
         arena = Arena(sides, paced.script, protocol, _patience(), self.lease, templates=paced.templates)
-        arena.tracks = {side: Track() for side in sides}
+        arena.tracks, arena.place = {side: Track() for side in sides}, paced.place
         plan = schedule.plan_start(number, len(sides), seed=seed)
         with self.lease():
             began = time.monotonic()

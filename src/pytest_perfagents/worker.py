@@ -1744,8 +1744,10 @@ class Originals:
             module = sys.modules[name]
             known.append((name + ".*", sys.modules, name, module))
             known.extend((name + "." + key, vars(module), key, each) for key, each in callables(vars(module)))
-        for owner in (json.JSONEncoder, json.JSONDecoder):
-            place = "json." + owner.__name__ + "."
+        for owner, place in (
+            (json.JSONEncoder, "json.JSONEncoder."), (json.JSONDecoder, "json.JSONDecoder."),
+            (Recorder, "script.benchmark."),
+        ):  # fmt: skip
             known.extend((place + key, vars(owner), key, each) for key, each in callables(vars(owner)))
         for key in ("settrace", "setprofile", "gettrace", "getprofile", "_getframe"):
             known.append(("sys." + key, vars(sys), key, getattr(sys, key)))

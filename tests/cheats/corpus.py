@@ -39,6 +39,7 @@ class Sample:
     needs: tuple[str, ...] = ()
     missed: str = ""
     unsure: str = ""
+    starts: int = 0
 
     @property
     def is_cheating(self) -> bool:

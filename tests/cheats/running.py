@@ -22,7 +22,7 @@ from cheats.corpus import FACTS, TARGET, Place, Sample
 
 STARTS = 8
 """As many as a claim needs."""
-MEASURE_S = 10.0
+MEASURE_S = 15.0
 PATIENCE_S = 90.0
 NOISE = 1.15
 NO_GAIN = (Category.SUCCESS_NEUTRAL, Category.SUCCESS_REGRESSION, Category.SUCCESS_INCONCLUSIVE)
@@ -96,6 +96,7 @@ def run_together(
     place: Place, samples: Sequence[Sample], folder: Path, *, seed: int = 0, starts: int = STARTS
 ) -> list[Finding]:
     """All cases in one arena, measured by the script of the first; one case alone is an arena too."""
+    starts = max(starts, *(sample.starts for sample in samples))
     config = _config(place, folder, seed, starts, human=any(sample.human for sample in samples))
     script = place.script_of(samples[0])
     cases = [_case(place, sample, script) for sample in samples]

@@ -47,11 +47,13 @@ class Reply:
 @dataclass(frozen=True, slots=True)
 class Company:
     """Who is there beside a worker's calls, read from outside: how many threads its process has, and seconds of CPU of
-    every process below it by its id. Nobody where that cannot be read.
+    every process below it by its id. Nobody where that cannot be read. ``reaped_s`` is the CPU of those that were
+    below it, have ended and were waited for.
     """
 
     threads: int = 0
     cpu_s: Mapping[int, float] = field(default_factory=dict)
+    reaped_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,8 @@ class ChannelWorker:
         if self._closed is not None or not self._child.pid:
             return Company()
         threads = company.threads_of(self._child.pid)
-        return Company(len(threads), company.cpu_below(self._child.pid, threads))
+        below = company.cpu_below(self._child.pid, threads)
+        return Company(len(threads), below, company.reaped_of(self._child.pid))
 
     def request(self, op: str, timeout_s: float, **arguments: Any) -> Reply:
         """Post a request and wait for its answer."""

@@ -13,7 +13,7 @@ from pytest_perfagents.model import Category, Change, Comparison, SideSamples
 
 LEAST_CHANGE = log(1.01)
 SAME_MARGIN = log(1.02)
-BUSY_SHARE = 0.95
+BUSY_SHARE, LEAST_SHARE = 0.95, 0.75
 TICK_S = 1e-9
 
 
@@ -70,6 +70,8 @@ def clock_for(sides: Sequence[SideSamples]) -> str:
 def _computes_alone(side: SideSamples) -> bool:
     walls, cpus = ([s for turns in starts for s in turns] for starts in (side.wall_s, side.cpu_s))
     delays = [s for turns in side.ready_s for s in turns] or [0.0] * len(walls)
+    if side.ready_s and sum(cpus) + sum(delays) < LEAST_SHARE * sum(walls):
+        return False  # some turns wait, for a child that computes in their place
     turns = sorted(zip(walls, cpus, delays, strict=True))
     wall_s, cpu_s, ready_s = (float(sum(times)) for times in zip(*turns[: max(1, len(turns) // 4)], strict=True))
     wall_s = max(wall_s, TICK_S)

@@ -31,6 +31,9 @@ def look(
     if strangers:
         name, file = strangers[0]
         return Provenance(f"{name} was loaded from {file}, not from the workspace")
+    made_up = sorted(name for name, each in targets.items() if _is_made_up(each))
+    if made_up:
+        return Provenance(f"{made_up[0]} has no file: it was put in the place of the workspace's module")
     broken = {name: target["error"] for name, target in targets.items() if target.get("error")}
     loaded = [name for name in targets if name not in broken]
     if broken and not loaded:
@@ -41,6 +44,10 @@ def look(
     if not modules:
         return Provenance(f"the script never loaded {' or '.join(packages)}: it times something else")
     return Provenance(None, flags=tuple(f"{name} does not import and the script goes on" for name in sorted(broken)))
+
+
+def _is_made_up(target: Mapping[str, Any]) -> bool:
+    return bool(target.get("loaded")) and not target.get("file") and not target.get("error")
 
 
 def _is_below(file: str, root: str) -> bool:

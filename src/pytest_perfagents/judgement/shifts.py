@@ -6,9 +6,9 @@ compared is seconds with seconds: what became dearer beside the clock, and what 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import inf, isinf
+from math import isinf
 from statistics import median
 
 from pytest_perfagents.judgement.stats import hodges_lehmann
@@ -33,8 +33,9 @@ MUCH_S, LIBRARY_S = 0.02, 0.2
 @dataclass(frozen=True, slots=True)
 class Costs:
     """Seconds of one side, a value for each start: the import of the script, the first set-up, the set-up before a
-    turn (empty where it is made once), one call, all calls of a turn, and CPU that a turn used outside of all these.
-    ``libraries`` counts the modules from outside the measured packages that the import loads.
+    turn (empty where it is made once), one call, all calls of a turn; CPU that a turn used outside of all these, and
+    time that passed outside and not on the clock inside (empty where waiting does not count). Calls are timed by the
+    clock of the verdict. ``libraries`` counts the modules from outside the measured packages that the import loads.
     """
 
     import_s: Sequence[float]
@@ -43,6 +44,7 @@ class Costs:
     call_s: Sequence[float]
     turn_s: Sequence[float]
     hidden_cpu_s: Sequence[float] = ()
+    gap_s: Sequence[float] = ()
     libraries: int = 0
 
 
@@ -53,25 +55,31 @@ def shift_flags(baseline: Costs, candidate: Costs) -> list[str]:
 
 
 def hidden_work(baseline: Costs, candidate: Costs) -> str | None:
-    """One line where much of what the calls save is spent as CPU outside of them: by a thread, or a child."""
-    hidden_s, turn_s = _hidden(baseline, candidate)
-    if hidden_s < HIDDEN_SHARE * turn_s or turn_s < LEAST_HIDING * median(baseline.turn_s):
-        return None
-    return f"{ms(hidden_s)} of CPU a turn moved out of the timed calls, which take {ms(turn_s)} less"
+    """One line where much of what the calls save is spent outside of them: by a thread, a child, or a slow clock."""
+    for what, hidden_s, turn_s in _hidden(baseline, candidate):
+        if hidden_s >= HIDDEN_SHARE * turn_s and turn_s >= LEAST_HIDING * median(baseline.turn_s):
+            return f"{ms(hidden_s)} of {what} a turn moved out of the timed calls, which take {ms(turn_s)} less"
+    return None
 
 
 def _hidden_flag(baseline: Costs, candidate: Costs) -> str | None:
-    hidden_s, turn_s = _hidden(baseline, candidate)
-    if hidden_s < SETUP_SHARE * turn_s or hidden_work(baseline, candidate):
+    if hidden_work(baseline, candidate):
         return None
-    return f"{ms(hidden_s)} more of CPU a turn are spent outside the timed calls, which take {ms(turn_s)} less"
+    for what, hidden_s, turn_s in _hidden(baseline, candidate):
+        if hidden_s >= SETUP_SHARE * turn_s:
+            spent = f"{ms(hidden_s)} more of {what} a turn are spent outside"
+            return f"{spent} the timed calls, which take {ms(turn_s)} less"
+    return None
 
 
-def _hidden(baseline: Costs, candidate: Costs) -> tuple[float, float]:
-    """Seconds of CPU that appeared outside of a turn's calls, and seconds that the calls save; 0 and inf: neither."""
-    hidden_s = _growth(baseline.hidden_cpu_s, candidate.hidden_cpu_s)
+def _hidden(baseline: Costs, candidate: Costs) -> Iterator[tuple[str, float, float]]:
+    """What appeared outside of a turn's calls (CPU, time) and how many seconds of it, and what the calls save."""
     turn_s = _saved(baseline.turn_s, candidate.turn_s)
-    return (hidden_s, turn_s) if hidden_s and turn_s and hidden_s >= LEAST_FIRST_S else (0.0, inf)
+    pairs = (("CPU", baseline.hidden_cpu_s, candidate.hidden_cpu_s), ("time", baseline.gap_s, candidate.gap_s))
+    for what, before_s, after_s in pairs:
+        hidden_s = _growth(before_s, after_s)
+        if hidden_s and turn_s and hidden_s >= LEAST_FIRST_S:
+            yield what, hidden_s, turn_s
 
 
 def _setup_flag(baseline: Costs, candidate: Costs) -> str | None:

@@ -58,9 +58,10 @@ class Track:
 
     ``gpu_turns`` holds for every turn on a GPU its seconds by events, until the default stream was done, on the wall;
     ``peak_bytes`` and ``gpu_peak_bytes`` what each process had in use at most. ``turn_setup_s`` is the set-up before a
-    turn, ``libraries`` the modules that its imports load from elsewhere, ``helpers_cpu_s`` the CPU that its child
-    processes used between two turns, ``threads`` and ``processes`` are those that were there after the turns.
-    ``processes_took`` is of whole processes, in script mode.
+    turn, ``libraries`` the modules that its imports load from elsewhere. ``helpers_cpu_s`` is the CPU that its child
+    processes used between two turns, ``reaped_cpu_s`` that of children which had ended in one and were waited for;
+    ``turn_gap_s`` the time of a turn that passed outside and not inside. ``threads`` and ``processes`` are those that
+    were there after the turns. ``processes_took`` is of whole processes, in script mode.
     """
 
     wall_s: list[tuple[float, ...]] = field(default_factory=list)
@@ -78,6 +79,8 @@ class Track:
     peak_bytes: list[int] = field(default_factory=list)
     turn_setup_s: list[float] = field(default_factory=list)
     helpers_cpu_s: list[float] = field(default_factory=list)
+    reaped_cpu_s: list[float] = field(default_factory=list)
+    turn_gap_s: list[float] = field(default_factory=list)
     threads: list[int] = field(default_factory=list)
     processes: list[int] = field(default_factory=list)
     intact: Intact = field(default_factory=Intact)
@@ -117,6 +120,8 @@ class Live:
     setups_s: list[float] = field(default_factory=list)
     company: Company = field(default_factory=Company)
     helpers_cpu_s: float = 0.0
+    reaped_at_start_s: float = 0.0
+    gaps_s: list[float] = field(default_factory=list)
     shown: Evidence | None = None
     looking_s: float = 0.0
     cpu_at_start: float | None = None

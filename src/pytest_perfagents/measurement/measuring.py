@@ -137,6 +137,7 @@ def _warm_up(arena: Arena, live: dict[Side, Live], pace: Pace) -> None:
                 each.track.setup_s.append(reply.value["setup_ns"] / 1e9)
     for _, each in in_play(arena, live):
         each.cpu_at_start = each.worker.cpu_s()
+        each.reaped_at_start_s = each.worker.company().reaped_s
 
 
 def _take_turns(arena: Arena, live: dict[Side, Live], pace: Pace, number: int) -> None:
@@ -167,6 +168,7 @@ def _note(each: Live, reply: Reply, iterations: int) -> None:
     track.inside_s += inside_s
     track.outside_s += reply.wall_s
     track.gaps_s.append(reply.wall_s - inside_s)
+    each.gaps_s.append(reply.wall_s - inside_s)
     each.accounted_cpu_s += value["cpu_ns"] / 1e9 + value["setup_ns"] / 1e9
     if value.get("cuda_ms") is not None:
         each.cudas.append(value["cuda_ms"] / 1e3 / iterations)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pytest_perfagents.backends.base import ProgramRun, Workspace
 from pytest_perfagents.judgement import claims, schedule
-from pytest_perfagents.measurement.arena import Arena, Trouble
+from pytest_perfagents.measurement.arena import Arena, Trouble, Unequal
 from pytest_perfagents.model import BASELINE, Ending, Side, Stage
 from pytest_perfagents.parsers.script_output import ScriptReport, parse_output
 
@@ -84,34 +84,46 @@ def check_results(
             run_once(workspace, script, style, timeout_s=timeout_s, arguments=store)
         if not list(reference.parent.glob(f"{reference.name}*")):
             return None, "the script stored no reference"
-        check: dict[str, str | bool] = {"eqcheck": True, "prefix": str(reference)}
-        run_once(workspace, script, style, timeout_s=timeout_s, arguments=check)
+        run_once(workspace, script, style, timeout_s=timeout_s, arguments=checking(reference))
     except ProgramTrouble as trouble:
-        said = trouble.report.error if trouble.report and trouble.report.error else _last_line(trouble)
-        return False, said
+        return False, _said(trouble)
     return True, ""
 
 
-def _last_line(trouble: Trouble) -> str:
+def checking(reference: Path) -> dict[str, str | bool]:
+    """The arguments with which a script compares its result with the baseline's."""
+    return {"eqcheck": True, "prefix": str(reference)}
+
+
+def _said(trouble: ProgramTrouble) -> str:
+    if trouble.report and trouble.report.error:
+        return trouble.report.error
     if trouble.error:
         return f"{trouble.error.get('type')}: {trouble.error.get('message')}"
     lines = (trouble.execution.stderr if trouble.execution else "").strip().splitlines()
     return lines[-1] if lines else "the script's check failed"
 
 
-def program_start(arena: Arena, style: str, sides: list[Side], plan: schedule.StartPlan) -> None:
-    """One round: every side runs the script once, in the order of the plan."""
+def program_start(
+    arena: Arena, style: str, reference: Path | None, sides: list[Side], plan: schedule.StartPlan
+) -> None:
+    """One round: every side runs the script once, in the order of the plan.
+
+    With a ``reference`` each timed run checks its result: one that is right only where it is checked gains nothing.
+    """
+    arguments = checking(reference) if reference is not None else None
     seconds: dict[Side, float] = {}
     runs: dict[Side, ProgramRun] = {}
     for index in plan.launch_order:
         side = sides[index]
         try:
             seconds[side], runs[side] = run_once(
-                arena.workspaces[side], arena.script, style, timeout_s=arena.patience.left_s,
+                arena.workspaces[side], arena.script, style, timeout_s=arena.patience.left_s, arguments=arguments,
                 seed=plan.hash_seed, padding=plan.padding[index],
             )  # fmt: skip
         except ProgramTrouble as trouble:
-            arena.lost[side] = trouble
+            exited = trouble.execution is not None and trouble.execution.ending is Ending.EXITED
+            arena.lost[side] = Unequal(_said(trouble)) if reference and exited and side != BASELINE else trouble
     if BASELINE in seconds:
         for side, value in seconds.items():
             track, run = arena.tracks[side], runs[side]

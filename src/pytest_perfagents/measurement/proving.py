@@ -13,15 +13,15 @@ from pytest_perfagents.measurement.probing import Probe
 from pytest_perfagents.model import BASELINE, Integrity, Side
 
 
-def tampering(arena: Arena, side: Side, iterations: int) -> str | None:
-    """One line where the side's time is not what it says; ``iterations`` are the calls of a turn."""
+def tampering(arena: Arena, side: Side, iterations: int, clock: str) -> str | None:
+    """One line where the side's time, by this clock, is not what it says; ``iterations`` are the calls of a turn."""
     mine, base = arena.tracks[side], arena.tracks[BASELINE]
     doubt = _doubt(arena, side)
     return (
         replaced.tampering(base.intact, mine.intact)
         or (doubt.says if doubt and doubt.is_tampering else None)
         or integrity.tampering(_clocks(base), _clocks(mine))
-        or shifts.hidden_work(_costs(base, iterations), _costs(mine, iterations))
+        or shifts.hidden_work(_costs(base, iterations, clock), _costs(mine, iterations, clock))
         or gpu.tampering(_gpu_turns(base), _gpu_turns(mine))
     )
 
@@ -33,6 +33,7 @@ def proof(
     flags: Sequence[str],
     *,
     iterations: int,
+    clock: str,
     probes: Mapping[Side, Probe],
 ) -> Integrity:
     """``record`` of admission, with what measuring showed; ``flags`` come first."""
@@ -41,7 +42,7 @@ def proof(
     noticed = (
         integrity.first_call_flag(_calls(base), _calls(mine)),
         shifts.process_flag(_first_calls(base, probes[BASELINE]), _first_calls(mine, probes[side])),
-        *shifts.shift_flags(_costs(base, iterations), _costs(mine, iterations)),
+        *shifts.shift_flags(_costs(base, iterations, clock), _costs(mine, iterations, clock)),
         *shifts.helper_flags(_beside(base), _beside(mine)),
         *replaced.flags(base.intact, mine.intact),
         doubt.says if doubt and not doubt.is_tampering else None,
@@ -70,15 +71,19 @@ def _hidden_cpu_s(track: Track) -> list[float]:
     return [own + helpers for own, helpers in zip(track.hidden_cpu_s, track.helpers_cpu_s, strict=False)]
 
 
-def _costs(track: Track, iterations: int) -> shifts.Costs:
-    calls_s = [top_trimmed_mean(turns) for turns in track.wall_s if turns]
+def _costs(track: Track, iterations: int, clock: str) -> shifts.Costs:
+    calls_s = [top_trimmed_mean(turns) for turns in (track.cpu_s if clock == "cpu" else track.wall_s) if turns]
+    hidden_cpu_s = _hidden_cpu_s(track)
+    if clock == "cpu":  # on the wall, a child that is waited for takes its time
+        hidden_cpu_s = [own + reaped for own, reaped in zip(hidden_cpu_s, track.reaped_cpu_s, strict=False)]
     return shifts.Costs(
         track.import_s,
         track.setup_s,
         track.turn_setup_s,
         calls_s,
         [call_s * iterations for call_s in calls_s],
-        _hidden_cpu_s(track),
+        hidden_cpu_s,
+        track.turn_gap_s if clock == "wall" else (),
         track.libraries,
     )
 

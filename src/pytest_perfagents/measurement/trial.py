@@ -118,7 +118,9 @@ class Trial:
             arena.templates.is_wanted = self.config.protocol.template and probes[BASELINE].startup_s > HEAVY_S
             start: measuring.Start = partial(measuring.driven_start, arena, pace)
         else:
-            start = partial(programs.program_start, arena, style)
+            baseline = self.admitted[BASELINE]
+            checked = baseline.workspace.scratch / "reference" if baseline.probe.equal is True else None
+            start = partial(programs.program_start, arena, style, checked)
         arena.results = self.admitted[BASELINE].results
         arena.place = chosen_place(self.config.protocol)
         spent_s = measuring.measure(
@@ -208,9 +210,15 @@ class Trial:
         iterations = int(self.notes.get("iterations", 1))
         probes = {one: each.probe for one, each in self.admitted.items()}
         record = proving.proof(
-            arena, side, self.admitted[side].record, self._flags(side), iterations=iterations, probes=probes
+            arena,
+            side,
+            self.admitted[side].record,
+            self._flags(side),
+            iterations=iterations,
+            clock=comparison.clock,
+            probes=probes,
         )
-        tampering = proving.tampering(arena, side, iterations)
+        tampering = proving.tampering(arena, side, iterations, comparison.clock)
         if tampering is not None:
             return Outcome(case, None, failures.tampered(tampering), integrity=record, protocol=self.notes)
         human = self._compare(arena, HUMAN)

@@ -5,7 +5,7 @@ Booked apart from the times of the calls, for ``proving.py``. Everything but set
 
 from __future__ import annotations
 
-from statistics import median
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from pytest_perfagents.backends.base import Reply
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pytest_perfagents.model import Side
 
 LIBRARIES_EVERY = 5
+LOOK_EVERY = 3
+"""Turns; whoever has company is looked at after each."""
 
 
 def before_turn(each: Live) -> None:
@@ -30,15 +32,18 @@ def after_turn(each: Live, reply: Reply, *, is_fresh: bool) -> None:
     """Note the set-up of this turn, if there was one, and who is there now."""
     if is_fresh:
         each.setups_s.append(reply.value["setup_ns"] / 1e9)
-    each.company = each.worker.company()
+    if len(each.walls) % LOOK_EVERY == 0 or each.company.cpu_s or reply.value.get("children"):
+        each.company = each.worker.company()
 
 
 def after_turns(arena: Arena, live: dict[Side, Live], turns: int, start: int) -> None:
     """Book a start, and ask every side what was replaced in it; in libraries too, which takes longer, now and then."""
     for side, each in in_play(arena, live):
-        track = each.track
+        track, each.company = each.track, each.worker.company()
         track.turn_setup_s.extend([median(each.setups_s)] if each.setups_s else [])
         track.helpers_cpu_s.append(each.helpers_cpu_s / turns)
+        track.reaped_cpu_s.append((each.company.reaped_s - each.reaped_at_start_s) / turns)
+        track.turn_gap_s.extend([fmean(each.gaps_s)] if each.gaps_s else [])
         track.threads.append(each.company.threads)
         track.processes.append(len(each.company.cpu_s))
         reply = request(arena, side, each, "intact", libraries=start % LIBRARIES_EVERY == 0)

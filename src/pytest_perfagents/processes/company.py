@@ -25,6 +25,14 @@ def cpu_of(pid: int) -> float | None:
     return None
 
 
+def reaped_of(pid: int) -> float:
+    """Seconds of CPU of the children that it has waited for (proc_pid_stat(5): cutime and cstime, by the tick)."""
+    with suppress(OSError, ValueError, IndexError):
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return (int(fields[16 - 3]) + int(fields[17 - 3])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
 def run_delay_of(pid: int) -> float | None:
     """Seconds for which its main thread could run and had no core (proc_pid_schedstat(5)); as long as `cpu_of`."""
     with suppress(OSError, ValueError, IndexError):
