@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from pytest_perfagents.judgement.claims import Took, doubt, repeats_by_clock, savings
+from pytest_perfagents.judgement.honesty.claims import Took, doubt, repeats_by_clock, savings
 
 
 def around(seconds, spread=0.0, seed=1):

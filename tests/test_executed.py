@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_perfagents.judgement.executed import ExecutedLines, count_executed, passive_lines
+from pytest_perfagents.judgement.honesty.executed import ExecutedLines, count_executed, passive_lines
 
 SOURCE = '''\
 """Module."""

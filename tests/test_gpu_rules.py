@@ -13,8 +13,8 @@ import pytest
 from test_harness import House
 
 from pytest_perfagents.backends.scripted import ScriptedSide
-from pytest_perfagents.judgement.gpu import GpuReading, GpuTurns, findings, side_stream_flag, tampering, visible
-from pytest_perfagents.judgement.memory import memory_flag, usual_bytes
+from pytest_perfagents.judgement.honesty.gpu import GpuReading, GpuTurns, findings, side_stream_flag, tampering, visible
+from pytest_perfagents.judgement.honesty.memory import memory_flag, usual_bytes
 from pytest_perfagents.model import BASELINE, HUMAN, Category
 from pytest_perfagents.processes.gpus import gpu_findings, peak_bytes, read_gpus
 from pytest_perfagents.records import outcome_from_json, outcome_to_json

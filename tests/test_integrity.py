@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_perfagents.judgement.integrity import (
+from pytest_perfagents.judgement.honesty.integrity import (
     Calls,
     Clocks,
     first_call_flag,

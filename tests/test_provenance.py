@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_perfagents.judgement.provenance import look
+from pytest_perfagents.judgement.honesty.provenance import look
 
 ROOT = "/cache/w/000001"
 ERROR = {"type": "ModuleNotFoundError", "message": "No module named 'decord'\nmore", "module": "decord"}

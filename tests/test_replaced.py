@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_perfagents.judgement.replaced import Intact, flags, tampering
+from pytest_perfagents.judgement.honesty.replaced import Intact, flags, tampering
 
 ROOT = "/w/000003"
 

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from pytest_perfagents.judgement.shifts import (
+from pytest_perfagents.judgement.honesty.shifts import (
     Beside,
     Costs,
     FirstCalls,

@@ -8,8 +8,8 @@ import pytest
 
 from pytest_perfagents.config import RepoConfig
 from pytest_perfagents.gitrepo.patches import read_patch
-from pytest_perfagents.judgement.tamper_patterns import PATTERNS
-from pytest_perfagents.judgement.tamper_scan import Added, Ground, Place, scan
+from pytest_perfagents.judgement.honesty.tamper_patterns import PATTERNS
+from pytest_perfagents.judgement.honesty.tamper_scan import Added, Ground, Place, scan
 from pytest_perfagents.measurement.scanning import added
 
 GROUND = Ground(".", ("pkg",), "1a2b3c4d_test_case_generator.py")

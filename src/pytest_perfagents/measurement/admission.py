@@ -17,7 +17,7 @@ from pytest_perfagents import diagnosis
 from pytest_perfagents.backends.base import Backend, Workspace, WorkspaceFailure
 from pytest_perfagents.config import Config, RepoConfig
 from pytest_perfagents.diagnosis import failures
-from pytest_perfagents.judgement import executed, provenance
+from pytest_perfagents.judgement.honesty import executed, provenance
 from pytest_perfagents.measurement import probing, programs, scanning
 from pytest_perfagents.measurement.arena import Patience, Trouble
 from pytest_perfagents.measurement.evidence import Verdict

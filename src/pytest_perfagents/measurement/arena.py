@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_perfagents.backends.base import Company, Reply, Worker, WorkerEnded, Workspace
 from pytest_perfagents.config import ProtocolConfig
-from pytest_perfagents.judgement.claims import Took
-from pytest_perfagents.judgement.memory import usual_bytes
+from pytest_perfagents.judgement.honesty.claims import Took
+from pytest_perfagents.judgement.honesty.memory import usual_bytes
+from pytest_perfagents.judgement.honesty.replaced import Intact
 from pytest_perfagents.judgement.placing import Place
-from pytest_perfagents.judgement.replaced import Intact
 from pytest_perfagents.measurement.templates import Templates
 from pytest_perfagents.model import Ending, Execution, Side, SideSamples, Stage
 

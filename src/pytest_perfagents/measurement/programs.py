@@ -2,7 +2,7 @@
 
 For scripts that the harness cannot drive. The same arena, order and looks as in ``measuring.py``; a round is a start
 with one turn. The script keeps its own clock, so the record says ``clock: script``; what the whole process took by
-clocks outside of it is booked beside, so that a gain which only the script's clock has shows (``judgement/claims.py``).
+clocks outside of it is booked beside, so that a gain which only the script's clock has shows (``honesty/claims.py``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from math import isfinite
 from pathlib import Path
 
 from pytest_perfagents.backends.base import ProgramRun, Workspace
-from pytest_perfagents.judgement import claims, schedule
+from pytest_perfagents.judgement import schedule
+from pytest_perfagents.judgement.honesty import claims
 from pytest_perfagents.measurement.arena import Arena, Trouble, Unequal
 from pytest_perfagents.model import BASELINE, Ending, Side, Stage
 from pytest_perfagents.parsers.script_output import ScriptReport, parse_output

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
-from pytest_perfagents.judgement import claims, gpu, integrity, memory, replaced, shifts
+from pytest_perfagents.judgement.honesty import claims, gpu, integrity, memory, replaced, shifts
 from pytest_perfagents.judgement.stats import top_trimmed_mean
 from pytest_perfagents.measurement.arena import Arena, Track
 from pytest_perfagents.measurement.probing import Probe

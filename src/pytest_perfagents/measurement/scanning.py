@@ -8,7 +8,7 @@ from pytest_perfagents.backends.base import Workspace
 from pytest_perfagents.config import RepoConfig
 from pytest_perfagents.gitrepo.diffs import printable
 from pytest_perfagents.gitrepo.patches import Patch
-from pytest_perfagents.judgement import tamper_scan
+from pytest_perfagents.judgement.honesty import tamper_scan
 
 
 def scan_patch(workspace: Workspace, script: Path, repo: RepoConfig) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from pytest_perfagents.judgement.gpu import GpuReading, findings, visible
+from pytest_perfagents.judgement.honesty.gpu import GpuReading, findings, visible
 from pytest_perfagents.model import Ending
 from pytest_perfagents.processes.process import Command, run
 

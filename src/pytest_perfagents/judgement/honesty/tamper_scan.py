@@ -13,8 +13,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from pytest_perfagents.judgement.code_events import Action, Event, events_of
-from pytest_perfagents.judgement.tamper_patterns import PATTERNS, Pattern
+from pytest_perfagents.judgement.honesty.code_events import Action, Event, events_of
+from pytest_perfagents.judgement.honesty.tamper_patterns import PATTERNS, Pattern
 
 _LIBRARIES = frozenset(("numpy", "scipy", "torch", "triton", "pandas", "pytest", "numba", "transformers", "pydantic"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_perfagents.judgement.code_events import Action
+from pytest_perfagents.judgement.honesty.code_events import Action
 
 
 @dataclass(frozen=True, slots=True)

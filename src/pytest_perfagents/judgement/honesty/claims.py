@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_perfagents.judgement.shifts import CONFIDENCE, ms
+from pytest_perfagents.judgement.honesty.shifts import CONFIDENCE, ms
 from pytest_perfagents.judgement.stats import hodges_lehmann
 
 _CLOCKS = ("perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "time", "time_ns", "process_time",
