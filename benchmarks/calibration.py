@@ -62,7 +62,8 @@ def record(options: argparse.Namespace, file: Path) -> None:
             say(f"{workload.title}: skipped, {workload.needs} is not installed for {sys.executable}")
     conditions = [options.condition] if options.condition else CONDITIONS
     cells = [Cell(each.name, condition) for each in chosen if each.is_available for condition in conditions]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in (signal.SIGINT, signal.SIGTERM):  # a shell starts what runs in the background deaf to the first
+        signal.signal(ending, signal.default_int_handler)
     try:
         with recorder(file, cells, options.seed, options.minutes, say) as recording:
             recording.run()
