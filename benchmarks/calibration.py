@@ -18,7 +18,6 @@ from pathlib import Path
 from calibrating.datafile import Datafile, Row
 from calibrating.evaluating import evaluate
 from calibrating.recording import CONDITIONS, Cell, recorder
-from calibrating.replaying import rule_of
 from calibrating.reporting import document
 from calibrating.simulating import simulated
 from calibrating.tables import Evidence, rules_table, targets_table
@@ -26,6 +25,7 @@ from calibrating.targets import figures
 from calibrating.workloads import WORKLOADS
 
 from pytest_perfagents.config import ProtocolConfig
+from pytest_perfagents.measurement.trial import rule_of
 
 ROOT = Path(__file__).parents[1]
 

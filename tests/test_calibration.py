@@ -34,10 +34,11 @@ from calibrating.workloads import UNITS, WORKLOADS, patch_to, write_package  # n
 
 from pytest_perfagents.config import ProtocolConfig  # noqa: E402
 from pytest_perfagents.judgement import judge, stats  # noqa: E402
+from pytest_perfagents.measurement.trial import rule_of  # noqa: E402
 from pytest_perfagents.model import BASELINE, Category, Change, Role, Side, SideSamples  # noqa: E402
 
 PROTOCOL = ProtocolConfig()
-RULE = replaying.rule_of(PROTOCOL)
+RULE = rule_of(PROTOCOL)
 QUIET = Cell("loop-1ms", "quiet")
 TARGETS = (
     "A/A false verdicts, quiet and noisy",

@@ -38,7 +38,7 @@ def pace_of(bench: Bench, script: Path) -> Paced:
     seen, protocol = _seen(bench.workspaces[Seat(UNITS, 0)], script), bench.config.protocol
     is_heavy = max(seen.startup_s, seen.call_s) > trial.HEAVY_S
     budget_s = protocol.heavy_measure_s if is_heavy else protocol.measure_s
-    pace = trial._pace(bench.config, {BASELINE: seen, Seat(UNITS, 1).side: seen}, budget_s)
+    pace = trial.pace_for(bench.config, {BASELINE: seen, Seat(UNITS, 1).side: seen}, budget_s)
     forks = templates.Templates(is_wanted=protocol.template and seen.startup_s > trial.HEAVY_S)
     place = replace(chosen_place(protocol), for_one_thread=False)
     return Paced(script, pace, budget_s, seen.startup_s, forks, place)

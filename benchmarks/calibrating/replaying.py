@@ -18,6 +18,7 @@ from calibrating.recording import Cell
 from calibrating.workloads import UNITS
 from pytest_perfagents.config import ProtocolConfig
 from pytest_perfagents.judgement import judge
+from pytest_perfagents.measurement.trial import rule_of
 from pytest_perfagents.model import BASELINE, Category, Change, Comparison, Role, Side, SideSamples
 
 CANDIDATE = Side(Role.PATCHED, "candidate")
@@ -63,11 +64,6 @@ class Trial:
     def finds_slowdown(self) -> bool:
         """Whether the stated interval lies below 1."""
         return self.comparison.high < 1
-
-
-def rule_of(protocol: ProtocolConfig) -> judge.Rule:
-    """How the protocol judges, as `measurement.trial` asks for it."""
-    return judge.Rule(protocol.threshold, protocol.confidence, protocol.alpha, protocol.looks)
 
 
 def start_cost_s(rows: Iterable[Row], cell: Cell) -> float | None:

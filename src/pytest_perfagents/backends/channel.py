@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
@@ -81,10 +80,7 @@ class ChannelWorker:
         return None if self._closed is not None or not self._child.pid else company.cpu_of(self._child.pid)
 
     def _run_delay_s(self) -> float | None:
-        """How long the main thread has been runnable without a core so far (proc_pid_schedstat, second field)."""
-        with suppress(OSError, ValueError, IndexError):
-            return int(Path(f"/proc/{self._child.pid}/schedstat").read_bytes().split()[1]) / 1e9
-        return None
+        return company.run_delay_of(self._child.pid)
 
     def company(self) -> Company:
         """Its threads and the processes below it, as the kernel counts them (Linux)."""

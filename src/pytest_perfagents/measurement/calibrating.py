@@ -12,7 +12,7 @@ from pytest_perfagents.config import Config, ProtocolConfig
 from pytest_perfagents.judgement import judge
 from pytest_perfagents.judgement.power import noise_floor
 from pytest_perfagents.measurement.arena import Lease, Patience, Progress
-from pytest_perfagents.measurement.trial import Trial
+from pytest_perfagents.measurement.trial import Trial, rule_of
 from pytest_perfagents.model import Case, Comparison, Outcome, Role
 
 
@@ -74,7 +74,7 @@ def _ratios(outcome: Outcome, comparison: Comparison) -> list[float]:
 
 def _as_stopped(outcome: Outcome, clock: str, protocol: ProtocolConfig) -> Comparison:
     """The first look at which both questions are answered, or all the data."""
-    rule = judge.Rule(protocol.threshold, protocol.confidence, protocol.alpha, protocol.looks)
+    rule = rule_of(protocol)
     baseline, patched = outcome.sides["baseline"], outcome.sides["patched"]
     starts = len(baseline.wall_s)
     for look in (*(look for look in protocol.looks if look < starts), starts):

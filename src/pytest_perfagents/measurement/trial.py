@@ -11,7 +11,7 @@ from math import ceil
 from typing import Any
 
 from pytest_perfagents.backends.base import Backend
-from pytest_perfagents.config import Config
+from pytest_perfagents.config import Config, ProtocolConfig
 from pytest_perfagents.diagnosis import failures
 from pytest_perfagents.judgement import judge, schedule
 from pytest_perfagents.measurement import measuring, probing, programs, proving
@@ -112,7 +112,7 @@ class Trial:
         style = probes[BASELINE].style
         self.notes |= {"style": style, "budget_s": round(budget_s, 1)}
         if style in probing.DRIVEN_STYLES:
-            pace = _pace(self.config, probes, budget_s)
+            pace = pace_for(self.config, probes, budget_s)
             self.notes |= {"iterations": pace.iterations, "turns": pace.turns, "warmups": pace.warmups}
             self.notes |= {"fresh_setup": pace.fresh_setup}
             arena.templates.is_wanted = self.config.protocol.template and probes[BASELINE].startup_s > HEAVY_S
@@ -185,8 +185,7 @@ class Trial:
             clock = "cuda"
         else:
             clock = judge.clock_for([baseline, candidate])
-        protocol = self.config.protocol
-        rule = judge.Rule(protocol.threshold, protocol.confidence, protocol.alpha, protocol.looks)
+        rule = rule_of(self.config.protocol)
         return judge.compare(baseline, candidate, clock=clock, rule=rule)
 
     def _pair(self, arena: Arena, side: Side, starts: int) -> tuple[SideSamples, SideSamples]:
@@ -253,7 +252,12 @@ class Trial:
         return {**facts, **baseline.workspace.describe()}
 
 
-def _pace(config: Config, probes: Mapping[Side, probing.Probe], budget_s: float) -> Pace:
+def rule_of(protocol: ProtocolConfig) -> judge.Rule:
+    """How this protocol judges."""
+    return judge.Rule(protocol.threshold, protocol.confidence, protocol.alpha, protocol.looks)
+
+
+def pace_for(config: Config, probes: Mapping[Side, probing.Probe], budget_s: float) -> Pace:
     """How much one start does; less of everything where a single call is dear."""
     protocol, baseline = config.protocol, probes[BASELINE]
     slowest_s = max(probe.call_s for probe in probes.values())
