@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
+from pytest_perfagents.backends.base import WorkerEnded
+from pytest_perfagents.backends.scripted import Clock, ScriptedBackend, ScriptedSide
+from pytest_perfagents.config import ProtocolConfig
 from pytest_perfagents.judgement.schedule import plan_start
+from pytest_perfagents.measurement.arena import Arena, Pace, Patience, Track
+from pytest_perfagents.measurement.measuring import driven_start
 from pytest_perfagents.measurement.templates import STARTS, Templates
+from pytest_perfagents.model import BASELINE, Commit, Ending, Execution, Role, Side
+
+PATCHED = Side(Role.PATCHED, "r")
 
 
 class Made:
@@ -72,3 +82,38 @@ def test_a_baseline_that_loads_nothing_from_outside_needs_none():
     templates.learn([])
     assert not templates.asks
     assert starts(templates, Place(), 1) == [None]
+
+
+class Forking:
+    """A scripted workspace with a template; the patched side dies when it is forked."""
+
+    def __init__(self, workspace) -> None:
+        self.workspace = workspace
+
+    def __getattr__(self, name):
+        return getattr(self.workspace, name)
+
+    def start_template(self, modules, *, seed, timeout_s):
+        return Made(seed)
+
+    def start_worker(self, *, seed, padding, template=None):
+        if template is not None and self.workspace.side == PATCHED:
+            raise WorkerEnded(Execution((), Ending.SIGNALED, 11, "", "", 0.1), "start")
+        return self.workspace.start_worker(seed=seed, padding=padding)
+
+
+def test_a_start_that_fails_in_a_fork_is_done_again_and_counts_once(tmp_path):
+    clock = Clock()
+    backend = ScriptedBackend(dict.fromkeys((BASELINE, PATCHED), ScriptedSide()), tmp_path, clock)
+    commit = Commit("pkg", "b" * 40, "a" * 40)
+    with backend.workspace(commit, BASELINE, None) as one, backend.workspace(commit, PATCHED, None) as other:
+        sides = {BASELINE: Forking(one), PATCHED: Forking(other)}
+        arena = Arena(sides, tmp_path / "script.py", ProtocolConfig(), Patience(60, 1e6, clock), nullcontext)
+        arena.tracks = {side: Track() for side in sides}
+        arena.templates = Templates(is_wanted=True, modules=("torch",))
+        driven_start(arena, Pace(1, 2, fresh_setup=True, warmups=1), list(sides), plan_start(0, 2, seed=1))
+    assert not arena.lost
+    assert not arena.templates.is_wanted
+    for track in arena.tracks.values():
+        assert len(track.wall_s) == len(track.import_s) == len(track.first_call_s) == len(track.hidden_cpu_s) == 1
+        assert len(track.gaps_s) == 2

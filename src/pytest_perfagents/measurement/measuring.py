@@ -7,6 +7,7 @@ The protocol is explained in ``docs/measurement.md``. What is random comes from 
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from random import Random
 
 from pytest_perfagents.backends.base import Reply, Template, WorkerEnded
@@ -71,11 +72,11 @@ def driven_start(arena: Arena, pace: Pace, sides: list[Side], plan: schedule.Sta
     a fork of a template, the start is done again without: it may be the template that fails.
     """
     template = arena.templates.for_start(plan, arena.workspaces[BASELINE], arena.patience.left_s)
-    lost = dict(arena.lost)
+    lost, tracks = dict(arena.lost), None if template is None else deepcopy(arena.tracks)
     live = _run_start(arena, pace, sides, plan, template)
-    if template is not None and len(arena.lost) > len(lost):
+    if tracks is not None and len(arena.lost) > len(lost):
         arena.templates.give_up()
-        arena.lost = lost
+        arena.lost, arena.tracks = lost, tracks
         live = _run_start(arena, pace, sides, plan, None)
     if BASELINE not in arena.lost:
         for _, each in in_play(arena, live):
