@@ -79,9 +79,6 @@ class ChannelWorker:
         """CPU time of all the process's threads, by its clock as the kernel keeps it (Linux)."""
         return None if self._closed is not None or not self._child.pid else company.cpu_of(self._child.pid)
 
-    def _run_delay_s(self) -> float | None:
-        return company.run_delay_of(self._child.pid)
-
     def company(self) -> Company:
         """Its threads and the processes below it, as the kernel counts them (Linux)."""
         if self._closed is not None or not self._child.pid:
@@ -99,7 +96,7 @@ class ChannelWorker:
         """Post a request; that nobody reads it is found by `wait`."""
         self._op, self._id = op, token_hex(8)
         line = json.dumps({"id": self._id, "op": op, "arguments": arguments})
-        self._cpu_s, self._ready_s = self.cpu_s(), self._run_delay_s()
+        self._cpu_s, self._ready_s = self.cpu_s(), self._child.run_delay_s()
         self._wall_s = time.perf_counter()
         with suppress(ChannelClosed, TimeoutError):
             self._child.send(line, time.monotonic() + SEND_S)
@@ -124,7 +121,7 @@ class ChannelWorker:
             raise WorkerEnded(self._closed, self._op) from None
         now = self.cpu_s()
         cpu_s = None if now is None or self._cpu_s is None else now - self._cpu_s
-        delay_s = self._run_delay_s()
+        delay_s = self._child.run_delay_s()
         ready_s = None if delay_s is None or self._ready_s is None else delay_s - self._ready_s
         value, error = answer.get("value"), answer.get("error")
         return Reply(

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from random import Random
 
-from pytest_perfagents.backends.base import Reply, Template, WorkerEnded
+from pytest_perfagents.backends.base import Template, WorkerEnded
 from pytest_perfagents.judgement import schedule
 from pytest_perfagents.measurement import watching
 from pytest_perfagents.measurement.arena import Arena, Live, Pace, Progress, Track, Trouble, in_play, request, wait_for
 from pytest_perfagents.measurement.settling import settled
-from pytest_perfagents.measurement.verifying import check_timed_results, look_at_result
+from pytest_perfagents.measurement.turns import take_turns
+from pytest_perfagents.measurement.verifying import check_timed_results
 from pytest_perfagents.model import BASELINE, Side, Stage
-from pytest_perfagents.processes.gpus import peak_bytes
 
 Start = Callable[[list[Side], schedule.StartPlan], None]
 
@@ -96,7 +95,7 @@ def _run_start(
         _launch(arena, sides, plan, template, live)
         with settled(arena, live):
             _warm_up(arena, live, pace)
-            _take_turns(arena, live, pace, plan.number)
+            take_turns(arena, live, pace, plan.number)
         watching.after_turns(arena, live, pace.turns, plan.number)
         if arena.templates.asks and BASELINE not in arena.lost:
             told = request(arena, BASELINE, live[BASELINE], "shared")
@@ -139,44 +138,3 @@ def _warm_up(arena: Arena, live: dict[Side, Live], pace: Pace) -> None:
     for _, each in in_play(arena, live):
         each.cpu_at_start = each.worker.cpu_s()
         each.reaped_at_start_s = each.worker.company().reaped_s
-
-
-def _take_turns(arena: Arena, live: dict[Side, Live], pace: Pace, number: int) -> None:
-    random = Random(f"{arena.protocol.seed}/{number}/turns")
-    for side in schedule.turn_order(list(live), pace.turns, random):
-        if side in arena.lost or BASELINE in arena.lost:
-            continue
-        each = live[side]
-        fresh = pace.fresh_setup or (pace.warmups == 0 and not each.walls)
-        watching.before_turn(each)
-        reply = request(arena, side, each, "turn", iterations=pace.iterations, setup=fresh)
-        if reply is not None:
-            look_at_result(arena, side, each, number, pace)
-            watching.after_turn(each, reply, is_fresh=pace.fresh_setup)
-            _note(each, reply, pace.iterations)
-    for _, each in in_play(arena, live):
-        now = each.worker.cpu_s()
-        if now is not None and each.cpu_at_start is not None:
-            each.track.hidden_cpu_s.append((now - each.cpu_at_start - each.accounted_cpu_s) / pace.turns)
-        peak = peak_bytes(each.worker.pid)
-        each.track.peak_bytes.extend([] if peak is None else [peak])
-
-
-def _note(each: Live, reply: Reply, iterations: int) -> None:
-    """Book a turn: times per call, and what the clocks outside say to the clocks inside."""
-    value, track = reply.value, each.track
-    inside_s = (value["wall_ns"] + value["setup_ns"]) / 1e9
-    track.inside_s += inside_s
-    track.outside_s += reply.wall_s
-    track.gaps_s.append(reply.wall_s - inside_s)
-    each.gaps_s.append(reply.wall_s - inside_s)
-    each.accounted_cpu_s += value["cpu_ns"] / 1e9 + value["setup_ns"] / 1e9
-    if value.get("cuda_ms") is not None:
-        each.cudas.append(value["cuda_ms"] / 1e3 / iterations)
-        track.gpu_turns.append((value["cuda_ms"] / 1e3, value["stream_ms"] / 1e3, value["wall_ns"] / 1e9))
-    if value.get("gpu_bytes") is not None:
-        each.gpu_peaks.append(value["gpu_bytes"])
-    each.walls.append(value["wall_ns"] / 1e9 / iterations)
-    each.cpus.append(value["cpu_ns"] / 1e9 / iterations)
-    if reply.ready_s is not None:
-        each.readies.append(reply.ready_s / iterations)

@@ -59,20 +59,33 @@ class Results:
         known.extend(flag for flag in flags if flag not in known)
 
 
-def look_at_result(arena: Arena, side: Side, each: Live, number: int, pace: Pace) -> None:
-    """After a turn of start ``number``, if it is the one that is looked at: before anything else of it is asked.
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which result of a start is looked at: after which turn of each side, and of which call of it; -1: the last."""
 
-    Where calls give different results that is the last call of the last turn, else any call of any turn.
+    turn: int
+    place: int
+
+
+def chosen_result(arena: Arena, number: int, pace: Pace) -> Chosen | None:
+    """Any call of any turn of start ``number``; where calls give different results, the last one of all.
+
+    None where nobody looks.
     """
-    results, turn = arena.results, len(each.walls)
+    results = arena.results
     if results is None or not is_looked_at(arena, number):
-        return
+        return None
+    if not results.is_steady:
+        return Chosen(pace.turns - 1, -1)
     random = Random(f"{results.secret}/{number}")
-    chosen, place = random.randrange(pace.turns), random.randrange(2**31)
-    if turn != (chosen if results.is_steady else pace.turns - 1):
-        return
+    return Chosen(random.randrange(pace.turns), random.randrange(2**31))
+
+
+def look_at_result(arena: Arena, side: Side, each: Live, chosen: Chosen) -> None:
+    """After the chosen turn, before anything else is asked of anybody."""
+    assert arena.results is not None
     before, began_s = each.worker.cpu_s(), arena.patience.clock()
-    each.shown = _show(arena, side, each, results, place=place if results.is_steady else -1)
+    each.shown = _show(arena, side, each, arena.results, place=chosen.place)
     after, each.looking_s = each.worker.cpu_s(), arena.patience.clock() - began_s
     if before is not None and after is not None:
         each.accounted_cpu_s += after - before

@@ -32,8 +32,13 @@ def after_turn(each: Live, reply: Reply, *, is_fresh: bool) -> None:
     """Note the set-up of this turn, if there was one, and who is there now."""
     if is_fresh:
         each.setups_s.append(reply.value["setup_ns"] / 1e9)
-    if len(each.walls) % LOOK_EVERY == 0 or each.company.cpu_s or reply.value.get("children"):
+    if len(each.walls) % LOOK_EVERY == 0 or has_company(each, reply):
         each.company = each.worker.company()
+
+
+def has_company(each: Live, reply: Reply) -> bool:
+    """Whether there are processes below it, by its own word or by the last look."""
+    return bool(each.company.cpu_s or reply.value.get("children"))
 
 
 def after_turns(arena: Arena, live: dict[Side, Live], turns: int, start: int) -> None:

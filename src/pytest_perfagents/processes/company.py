@@ -33,10 +33,19 @@ def reaped_of(pid: int) -> float:
     return 0.0
 
 
-def run_delay_of(pid: int) -> float | None:
+def open_run_delay(pid: int) -> int | None:
+    """A descriptor for `read_run_delay`, which whoever opens it closes."""
+    with suppress(OSError):
+        return os.open(f"/proc/{pid}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+    return None
+
+
+def read_run_delay(descriptor: int | None) -> float | None:
     """Seconds for which its main thread could run and had no core (proc_pid_schedstat(5)); as long as `cpu_of`."""
+    if descriptor is None:
+        return None
     with suppress(OSError, ValueError, IndexError):
-        return int(Path(f"/proc/{pid}/schedstat").read_bytes().split()[1]) / 1e9
+        return int(os.pread(descriptor, 100, 0).split()[1]) / 1e9
     return None
 
 

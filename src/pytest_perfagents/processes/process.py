@@ -20,7 +20,7 @@ import psutil
 from pytest_perfagents.model import Ending, Execution
 from pytest_perfagents.processes import orphans
 from pytest_perfagents.processes.capture import Capture
-from pytest_perfagents.processes.company import cpu_of, run_delay_of
+from pytest_perfagents.processes.company import cpu_of, open_run_delay, read_run_delay
 
 GRACE_S = 2.0
 LINE_LIMIT = 64 * 1024 * 1024
@@ -95,6 +95,7 @@ class Child:
         self._execution: Execution | None = None
         self._family: list[psutil.Process] = []
         self._pidfd: int | None = None
+        self._run_delay: int | None = None
         self._buffer = bytearray()
         self._capture = Capture()
         self._ended_at: float | None = None
@@ -199,6 +200,7 @@ class Child:
             return
         with suppress(AttributeError, OSError):  # not Linux
             self._pidfd = os.pidfd_open(process.pid)
+        self._run_delay = open_run_delay(process.pid)
         assert process.stdout is not None
         assert process.stderr is not None
         captured = {"stderr": process.stderr.fileno()}
@@ -243,6 +245,10 @@ class Child:
         ):
             self._ended_at = time.perf_counter()
 
+    def run_delay_s(self) -> float | None:
+        """Seconds for which its main thread could run and had no core; None where the kernel does not tell."""
+        return read_run_delay(self._run_delay)
+
     def remember_family(self) -> None:
         """Note who descends from it, before it may go: a child in a session of its own is not found afterwards."""
         if self._process is not None and self._process.returncode is None:
@@ -263,7 +269,7 @@ class Child:
             self.wait(orphans.GONE_S)
             orphans.kill_all(self._relatives(family))
             orphans.kill_marked(orphans.CHILD_MARKER, self._marker)
-            cpu_s, ready_s = cpu_of(process.pid), run_delay_of(process.pid)  # while it is not reaped
+            cpu_s, ready_s = cpu_of(process.pid), self.run_delay_s()  # while it is not reaped
             with suppress(subprocess.TimeoutExpired):
                 process.wait(orphans.GONE_S)
             texts = self._capture.finish()
@@ -290,9 +296,10 @@ class Child:
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()
-        if self._pidfd is not None:
-            os.close(self._pidfd)
-            self._pidfd = None
+        for descriptor in (self._pidfd, self._run_delay):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._pidfd = self._run_delay = None
 
     def _judge(self, process: Process, timed_out: bool, texts: Mapping[str, str], note: str) -> Execution:
         code = process.returncode if process.returncode is not None else -signal.SIGKILL

@@ -1,0 +1,73 @@
+"""The turns of one start. The next one is asked for before the last one is booked, so that no CPU idles for books."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+from pytest_perfagents.backends.base import Reply
+from pytest_perfagents.judgement import schedule
+from pytest_perfagents.measurement import watching
+from pytest_perfagents.measurement.arena import Arena, Live, Pace, in_play, wait_for
+from pytest_perfagents.measurement.verifying import chosen_result, look_at_result
+from pytest_perfagents.model import BASELINE, Side, Stage
+from pytest_perfagents.processes.gpus import peak_bytes
+
+
+def take_turns(arena: Arena, live: dict[Side, Live], pace: Pace, number: int) -> None:
+    """All turns of start ``number``, in mirrored order; whatever is asked between two of them waits for the first."""
+    order = iter(schedule.turn_order(list(live), pace.turns, Random(f"{arena.protocol.seed}/{number}/turns")))
+    chosen = chosen_result(arena, number, pace)
+    side = _ask_next(arena, live, pace, order)
+    while side is not None:
+        each = live[side]
+        reply = wait_for(arena, side, each, Stage.RUN)
+        is_chosen = chosen is not None and len(each.walls) == chosen.turn
+        is_watched = reply is None or is_chosen or watching.has_company(each, reply)
+        following = None if is_watched else _ask_next(arena, live, pace, order)
+        if reply is not None:
+            if chosen is not None and is_chosen:
+                look_at_result(arena, side, each, chosen)
+            watching.after_turn(each, reply, is_fresh=pace.fresh_setup)
+            _note(each, reply, pace.iterations)
+        side = following or _ask_next(arena, live, pace, order)
+    for _, each in in_play(arena, live):
+        now = each.worker.cpu_s()
+        if now is not None and each.cpu_at_start is not None:
+            each.track.hidden_cpu_s.append((now - each.cpu_at_start - each.accounted_cpu_s) / pace.turns)
+        peak = peak_bytes(each.worker.pid)
+        each.track.peak_bytes.extend([] if peak is None else [peak])
+
+
+def _ask_next(arena: Arena, live: dict[Side, Live], pace: Pace, order: Iterator[Side]) -> Side | None:
+    """Post the next turn of whoever is still in play; None where there is none."""
+    for side in order:
+        if BASELINE in arena.lost:
+            break
+        if side not in arena.lost:
+            each = live[side]
+            watching.before_turn(each)
+            fresh = pace.fresh_setup or (pace.warmups == 0 and not each.walls)
+            each.worker.send("turn", iterations=pace.iterations, setup=fresh)
+            return side
+    return None
+
+
+def _note(each: Live, reply: Reply, iterations: int) -> None:
+    """Book a turn: times per call, and what the clocks outside say to the clocks inside."""
+    value, track = reply.value, each.track
+    inside_s = (value["wall_ns"] + value["setup_ns"]) / 1e9
+    track.inside_s += inside_s
+    track.outside_s += reply.wall_s
+    track.gaps_s.append(reply.wall_s - inside_s)
+    each.gaps_s.append(reply.wall_s - inside_s)
+    each.accounted_cpu_s += value["cpu_ns"] / 1e9 + value["setup_ns"] / 1e9
+    if value.get("cuda_ms") is not None:
+        each.cudas.append(value["cuda_ms"] / 1e3 / iterations)
+        track.gpu_turns.append((value["cuda_ms"] / 1e3, value["stream_ms"] / 1e3, value["wall_ns"] / 1e9))
+    if value.get("gpu_bytes") is not None:
+        each.gpu_peaks.append(value["gpu_bytes"])
+    each.walls.append(value["wall_ns"] / 1e9 / iterations)
+    each.cpus.append(value["cpu_ns"] / 1e9 / iterations)
+    if reply.ready_s is not None:
+        each.readies.append(reply.ready_s / iterations)
