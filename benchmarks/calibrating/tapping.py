@@ -42,9 +42,9 @@ class TappedWorker:
         self._op, self._began = op, time.perf_counter()
         self._worker.send(op, **arguments)
 
-    def wait(self, timeout_s: float) -> Reply:
+    def wait(self, timeout_s: float, expected_s: float | None = None) -> Reply:
         """The answer, and a note of it where it is a turn's."""
-        reply = self._worker.wait(timeout_s)
+        reply = self._worker.wait(timeout_s, expected_s)
         if self._op == "turn" and reply.ok:
             inside_s = (reply.value["wall_ns"] + reply.value["setup_ns"]) / 1e9
             self._tap.turns.append((self._began, time.perf_counter(), inside_s))

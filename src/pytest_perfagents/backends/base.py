@@ -104,20 +104,21 @@ class Worker(Protocol):
 
     @property
     def hello(self) -> Mapping[str, Any]:
-        """What it said of itself: ``python``, ``implementation``, ``executable``, ``platform``, ``confined``."""
-        ...
+        """What it said of itself: ``python``, ``implementation``, ``executable``, ``platform``, ``confined``.
 
-    @property
-    def startup_s(self) -> float:
-        """Seconds from the start of the process until it was ready for requests."""
+        Waits for it; raises `WorkerEnded`.
+        """
         ...
 
     def send(self, op: str, **arguments: Any) -> None:
         """Post a request without waiting for its answer, so that several workers can load side by side."""
         ...
 
-    def wait(self, timeout_s: float) -> Reply:
-        """The answer to the request posted last; raises `WorkerEnded`."""
+    def wait(self, timeout_s: float, expected_s: float | None = None) -> Reply:
+        """The answer to the request posted last; raises `WorkerEnded`.
+
+        Where it is ``expected_s`` from now, this thread keeps its CPU awake around then: to be woken takes longer.
+        """
         ...
 
     def cpu_s(self) -> float | None:

@@ -28,12 +28,14 @@ class ChannelWorker:
     def __init__(
         self, command: Command, spec: Mapping[str, Any], template: Template | None = None, padding: int = 0
     ) -> None:
-        """Start ``command`` with the spec as its last argument; ``command.timeout_s`` is for the greeting.
+        """Start ``command`` with the spec as its last argument, or fork a ``template``; nobody waits for it here.
 
-        A ``template`` is forked instead. Raises WorkerEnded.
+        ``command.timeout_s`` is for the greeting. Raises WorkerEnded where the template is gone.
         """
-        self._id = token_hex(8)
+        self._id = self._greeting_id = token_hex(8)
         self._op = "start"
+        self._greeting_s = command.timeout_s
+        self._hello: Mapping[str, Any] | None = None
         self._closed: Execution | None = None
         self._wall_s = time.perf_counter()
         self._cpu_s: float | None = None
@@ -43,13 +45,6 @@ class ChannelWorker:
             self._child = Child(replace(command, argv=(*command.argv, json.dumps(full))))
         else:
             self._child = _forked(template, command, full, padding)
-        try:
-            greeting = self.wait(command.timeout_s)
-        except BaseException:
-            self._child.end()
-            raise
-        self._hello = greeting.value
-        self._startup_s = greeting.wall_s
 
     @property
     def pid(self) -> int:
@@ -58,13 +53,11 @@ class ChannelWorker:
 
     @property
     def hello(self) -> Mapping[str, Any]:
-        """What it said of itself."""
+        """What it said of itself; waits for it. Raises WorkerEnded."""
+        if self._hello is None:
+            answer, _ = self._answer("start", self._greeting_id, self._greeting_s)
+            self._hello = answer["value"] if isinstance(answer.get("value"), dict) else {}
         return self._hello
-
-    @property
-    def startup_s(self) -> float:
-        """Seconds from the start of the process to its greeting."""
-        return self._startup_s
 
     @property
     def is_closed(self) -> bool:
@@ -101,24 +94,11 @@ class ChannelWorker:
         with suppress(ChannelClosed, TimeoutError):
             self._child.send(line, time.monotonic() + SEND_S)
 
-    def wait(self, timeout_s: float) -> Reply:
+    def wait(self, timeout_s: float, expected_s: float | None = None) -> Reply:
         """The answer to the request posted last."""
-        if self._closed is not None:
-            raise WorkerEnded(self._closed, self._op)
-        deadline = time.monotonic() + timeout_s
-        try:
-            answer = None
-            while answer is None:
-                line = self._child.receive(deadline)
-                wall_s = time.perf_counter() - self._wall_s
-                answer = self._answer(line)
-        except TimeoutError:
-            self._closed = self._child.end(timed_out=True, note=f"no answer to {self._op} in {timeout_s:.3g} s")
-            raise WorkerEnded(self._closed, self._op) from None
-        except ChannelClosed:
-            note = "" if self._child.wait(EXIT_S) else f"it closed its channel during {self._op} and was ended"
-            self._closed = self._child.end(note=note)
-            raise WorkerEnded(self._closed, self._op) from None
+        assert self.hello is not None
+        awake_at = None if expected_s is None else time.monotonic() + expected_s
+        answer, wall_s = self._answer(self._op, self._id, timeout_s, awake_at)
         now = self.cpu_s()
         cpu_s = None if now is None or self._cpu_s is None else now - self._cpu_s
         delay_s = self._child.run_delay_s()
@@ -144,14 +124,36 @@ class ChannelWorker:
                 self._closed = self._child.end()
         return self._closed
 
-    def _answer(self, line: str) -> dict[str, Any] | None:
-        """The line as an answer to the last request; None if it is anything else."""
+    def _answer(
+        self, op: str, request_id: str, timeout_s: float, awake_at: float | None = None
+    ) -> tuple[dict[str, Any], float]:
+        """The answer to a request and when it was there, in seconds after the last request."""
+        if self._closed is not None:
+            raise WorkerEnded(self._closed, op)
+        deadline = time.monotonic() + timeout_s
         try:
-            answer = json.loads(line)
-        except (ValueError, RecursionError):
-            return None
-        is_ours = isinstance(answer, dict) and answer.get("id") == self._id and "ok" in answer
-        return answer if is_ours else None
+            answer = None
+            while answer is None:
+                line = self._child.receive(deadline, awake_at)
+                wall_s = time.perf_counter() - self._wall_s
+                answer = _read(line, request_id)
+        except TimeoutError:
+            self._closed = self._child.end(timed_out=True, note=f"no answer to {op} in {timeout_s:.3g} s")
+            raise WorkerEnded(self._closed, op) from None
+        except ChannelClosed:
+            note = "" if self._child.wait(EXIT_S) else f"it closed its channel during {op} and was ended"
+            self._closed = self._child.end(note=note)
+            raise WorkerEnded(self._closed, op) from None
+        return answer, wall_s
+
+
+def _read(line: str, request_id: str) -> dict[str, Any] | None:
+    """The line as an answer to the request; None if it is anything else."""
+    try:
+        answer = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) and answer.get("id") == request_id and "ok" in answer else None
 
 
 def _forked(template: Template, command: Command, spec: Mapping[str, Any], padding: int) -> Child:

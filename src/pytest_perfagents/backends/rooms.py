@@ -121,9 +121,9 @@ class RoomWorker(ChannelWorker):
         lent = {name: self._room.lend(each, writes=makes and name == "path") for name, each in arguments.items()}
         super().send(op, **lent)
 
-    def wait(self, timeout_s: float) -> Reply:
+    def wait(self, timeout_s: float, expected_s: float | None = None) -> Reply:
         """The answer; what was stored lies in its place then."""
-        reply = super().wait(timeout_s)
+        reply = super().wait(timeout_s, expected_s)
         self._room.collect()
         return reply
 

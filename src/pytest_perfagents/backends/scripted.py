@@ -171,11 +171,6 @@ class ScriptedWorker:
             "platform": "scripted",
         }
 
-    @property
-    def startup_s(self) -> float:
-        """As described."""
-        return self._side.startup_s
-
     def put(self, place: Place) -> Mapping[str, Any]:
         """It gets what it is given."""
         return {"cpus": list(place.cpus), "nice": place.nice}
@@ -193,7 +188,7 @@ class ScriptedWorker:
         """Post a request."""
         self._posted = op, arguments
 
-    def wait(self, timeout_s: float) -> Reply:
+    def wait(self, timeout_s: float, expected_s: float | None = None) -> Reply:
         """Answer it."""
         op, arguments = self._posted
         if self._ended is not None:

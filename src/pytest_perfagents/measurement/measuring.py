@@ -93,9 +93,9 @@ def _run_start(
     began_s = arena.patience.clock()
     try:
         _launch(arena, sides, plan, template, live)
-        with settled(arena, live):
+        with settled(arena, live) as is_apart:
             _warm_up(arena, live, pace)
-            take_turns(arena, live, pace, plan.number)
+            take_turns(arena, live, pace, plan.number, stays_awake=is_apart)
         watching.after_turns(arena, live, pace.turns, plan.number)
         if arena.templates.asks and BASELINE not in arena.lost:
             told = request(arena, BASELINE, live[BASELINE], "shared")

@@ -26,9 +26,10 @@ def chosen_place(protocol: ProtocolConfig) -> Place:
 
 
 @contextmanager
-def settled(arena: Arena, live: dict[Side, Live]) -> Iterator[None]:
+def settled(arena: Arena, live: dict[Side, Live]) -> Iterator[bool]:
     """Moves the workers, which have loaded their scripts side by side, to the place where they take turns.
 
+    Gives whether the harness has a CPU of its own.
     With ``pin = "auto"`` the first start runs free and shows whether every side computes on one thread.
     """
     place = arena.place
@@ -38,7 +39,7 @@ def settled(arena: Arena, live: dict[Side, Live]) -> Iterator[None]:
         for _, each in in_play(arena, live):
             arena.placed.update(each.worker.put(place))
     with keeping_off(place):
-        yield
+        yield bool(place.elsewhere)
 
 
 def _is_alone(track: Track) -> bool:

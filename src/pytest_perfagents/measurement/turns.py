@@ -14,14 +14,18 @@ from pytest_perfagents.model import BASELINE, Side, Stage
 from pytest_perfagents.processes.gpus import peak_bytes
 
 
-def take_turns(arena: Arena, live: dict[Side, Live], pace: Pace, number: int) -> None:
-    """All turns of start ``number``, in mirrored order; whatever is asked between two of them waits for the first."""
+def take_turns(arena: Arena, live: dict[Side, Live], pace: Pace, number: int, *, stays_awake: bool) -> None:
+    """All turns of start ``number``, in mirrored order; whatever is asked between two of them waits for the first.
+
+    ``stays_awake``: this thread has a CPU of its own, which may be awake when an answer is due.
+    """
     order = iter(schedule.turn_order(list(live), pace.turns, Random(f"{arena.protocol.seed}/{number}/turns")))
     chosen = chosen_result(arena, number, pace)
     side = _ask_next(arena, live, pace, order)
     while side is not None:
         each = live[side]
-        reply = wait_for(arena, side, each, Stage.RUN)
+        expected_s = each.answers_in_s if stays_awake else None
+        reply = wait_for(arena, side, each, Stage.RUN, expected_s)
         is_chosen = chosen is not None and len(each.walls) == chosen.turn
         is_watched = reply is None or is_chosen or watching.has_company(each, reply)
         following = None if is_watched else _ask_next(arena, live, pace, order)
@@ -56,6 +60,7 @@ def _ask_next(arena: Arena, live: dict[Side, Live], pace: Pace, order: Iterator[
 def _note(each: Live, reply: Reply, iterations: int) -> None:
     """Book a turn: times per call, and what the clocks outside say to the clocks inside."""
     value, track = reply.value, each.track
+    each.answers_in_s = reply.wall_s
     inside_s = (value["wall_ns"] + value["setup_ns"]) / 1e9
     track.inside_s += inside_s
     track.outside_s += reply.wall_s

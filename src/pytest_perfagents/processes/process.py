@@ -22,6 +22,7 @@ from pytest_perfagents.processes import orphans
 from pytest_perfagents.processes.capture import Capture
 from pytest_perfagents.processes.company import cpu_of, open_run_delay, read_run_delay
 
+AWAKE_S = 0.002
 GRACE_S = 2.0
 LINE_LIMIT = 64 * 1024 * 1024
 
@@ -132,8 +133,11 @@ class Child:
             if data and time.monotonic() >= deadline:
                 raise TimeoutError
 
-    def receive(self, deadline: float) -> str:
-        """The next line; raises ChannelClosed, and TimeoutError past the deadline (of ``time.monotonic``)."""
+    def receive(self, deadline: float, awake_at: float | None = None) -> str:
+        """The next line; raises ChannelClosed, and TimeoutError past the deadline (of ``time.monotonic``).
+
+        Around ``awake_at`` it asks again and again instead of sleeping.
+        """
         if self._process is None or self._process.stdout is None or self._execution is not None:
             raise ChannelClosed
         pipe, searched = self._process.stdout.fileno(), 0
@@ -141,7 +145,7 @@ class Child:
             searched = len(self._buffer)
             if searched > LINE_LIMIT:
                 raise ChannelClosed
-            self._read_more(pipe, deadline)
+            self._read_more(pipe, deadline, awake_at)
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         return line.decode("utf-8", "replace")
@@ -212,18 +216,21 @@ class Child:
             captured["stdout"] = process.stdout.fileno()
         self._capture.start(captured)
 
-    def _read_more(self, pipe: int, deadline: float) -> None:
+    def _read_more(self, pipe: int, deadline: float, awake_at: float | None) -> None:
         """Wait for bytes, or for the end of the process: a child of its own may hold the pipe open."""
         while True:
             had_ended = self._has_ended
             try:
-                chunk = os.read(pipe, 1 << 20)
+                chunk = os.read(pipe, 1 << 16)
             except BlockingIOError:
                 if had_ended:  # and there are no last words in the pipe
                     raise ChannelClosed from None
                 if time.monotonic() >= deadline:
                     raise TimeoutError from None
-                self._poll(deadline, pipe)
+                if awake_at is None or time.monotonic() > awake_at + AWAKE_S:
+                    self._poll(deadline, pipe)
+                elif time.monotonic() < awake_at - AWAKE_S:
+                    self._poll(min(deadline, awake_at - AWAKE_S), pipe)
                 continue
             if not chunk:
                 raise ChannelClosed
