@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,9 +43,9 @@ class TappedWorker:
         self._op, self._began = op, time.perf_counter()
         self._worker.send(op, **arguments)
 
-    def wait(self, timeout_s: float, expected_s: float | None = None) -> Reply:
+    def wait(self, timeout_s: float, expected_s: float | None = None, then: Callable[[], None] | None = None) -> Reply:
         """The answer, and a note of it where it is a turn's."""
-        reply = self._worker.wait(timeout_s, expected_s)
+        reply = self._worker.wait(timeout_s, expected_s, then)
         if self._op == "turn" and reply.ok:
             inside_s = (reply.value["wall_ns"] + reply.value["setup_ns"]) / 1e9
             self._tap.turns.append((self._began, time.perf_counter(), inside_s))

@@ -8,7 +8,7 @@ user's to mend.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,10 +114,11 @@ class Worker(Protocol):
         """Post a request without waiting for its answer, so that several workers can load side by side."""
         ...
 
-    def wait(self, timeout_s: float, expected_s: float | None = None) -> Reply:
+    def wait(self, timeout_s: float, expected_s: float | None = None, then: Callable[[], None] | None = None) -> Reply:
         """The answer to the request posted last; raises `WorkerEnded`.
 
         Where it is ``expected_s`` from now, this thread keeps its CPU awake around then: to be woken takes longer.
+        ``then`` is called when an answer is there, before anybody looks at it.
         """
         ...
 

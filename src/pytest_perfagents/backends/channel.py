@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from secrets import token_hex
@@ -94,11 +94,13 @@ class ChannelWorker:
         with suppress(ChannelClosed, TimeoutError):
             self._child.send(line, time.monotonic() + SEND_S)
 
-    def wait(self, timeout_s: float, expected_s: float | None = None) -> Reply:
+    def wait(self, timeout_s: float, expected_s: float | None = None, then: Callable[[], None] | None = None) -> Reply:
         """The answer to the request posted last."""
         assert self.hello is not None
         awake_at = None if expected_s is None else time.monotonic() + expected_s
         answer, wall_s = self._answer(self._op, self._id, timeout_s, awake_at)
+        if then is not None:
+            then()
         now = self.cpu_s()
         cpu_s = None if now is None or self._cpu_s is None else now - self._cpu_s
         delay_s = self._child.run_delay_s()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,9 +121,9 @@ class RoomWorker(ChannelWorker):
         lent = {name: self._room.lend(each, writes=makes and name == "path") for name, each in arguments.items()}
         super().send(op, **lent)
 
-    def wait(self, timeout_s: float, expected_s: float | None = None) -> Reply:
+    def wait(self, timeout_s: float, expected_s: float | None = None, then: Callable[[], None] | None = None) -> Reply:
         """The answer; what was stored lies in its place then."""
-        reply = super().wait(timeout_s, expected_s)
+        reply = super().wait(timeout_s, expected_s, then)
         self._room.collect()
         return reply
 

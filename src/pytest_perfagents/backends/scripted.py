@@ -188,7 +188,7 @@ class ScriptedWorker:
         """Post a request."""
         self._posted = op, arguments
 
-    def wait(self, timeout_s: float, expected_s: float | None = None) -> Reply:
+    def wait(self, timeout_s: float, expected_s: float | None = None, then: Callable[[], None] | None = None) -> Reply:
         """Answer it."""
         op, arguments = self._posted
         if self._ended is not None:
@@ -205,6 +205,8 @@ class ScriptedWorker:
         if elapsed_s > timeout_s:
             self._clock.advance(timeout_s - elapsed_s)  # nobody waited for the rest
             self._end(Ending.TIMED_OUT, None, f"no answer to {op} in {timeout_s:g} s")
+        if then is not None:
+            then()
         return Reply(error is None, value, error, elapsed_s, self._cpu_s - cpu_s)
 
     def request(self, op: str, timeout_s: float, **arguments: Any) -> Reply:

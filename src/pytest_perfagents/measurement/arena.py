@@ -181,10 +181,17 @@ def in_play(arena: Arena, live: dict[Side, Live]) -> list[tuple[Side, Live]]:
     return [(side, each) for side, each in live.items() if side not in arena.lost]
 
 
-def wait_for(arena: Arena, side: Side, each: Live, stage: Stage, expected_s: float | None = None) -> Reply | None:
+def wait_for(
+    arena: Arena,
+    side: Side,
+    each: Live,
+    stage: Stage,
+    expected_s: float | None = None,
+    then: Callable[[], None] | None = None,
+) -> Reply | None:
     """The answer to what was posted last; None where the side leaves the arena over it."""
     try:
-        reply = each.worker.wait(arena.patience.left_s, expected_s)
+        reply = each.worker.wait(arena.patience.left_s, expected_s, then)
     except WorkerEnded as end:
         arena.lost[side] = Trouble(stage, execution=end.execution)
         return None

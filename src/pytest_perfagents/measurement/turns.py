@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
 from random import Random
 
 from pytest_perfagents.backends.base import Reply
@@ -19,22 +19,32 @@ def take_turns(arena: Arena, live: dict[Side, Live], pace: Pace, number: int, *,
 
     ``stays_awake``: this thread has a CPU of its own, which may be awake when an answer is due.
     """
-    order = iter(schedule.turn_order(list(live), pace.turns, Random(f"{arena.protocol.seed}/{number}/turns")))
+    order = deque(schedule.turn_order(list(live), pace.turns, Random(f"{arena.protocol.seed}/{number}/turns")))
+    asked: list[Side] = []
     chosen = chosen_result(arena, number, pace)
-    side = _ask_next(arena, live, pace, order)
-    while side is not None:
+
+    def ask_next() -> None:
+        while order and not asked and BASELINE not in arena.lost:
+            side = order.popleft()
+            if side not in arena.lost:
+                _ask(live[side], pace)
+                asked.append(side)
+
+    ask_next()
+    while asked:
+        side = asked.pop()
         each = live[side]
-        expected_s = each.answers_in_s if stays_awake else None
-        reply = wait_for(arena, side, each, Stage.RUN, expected_s)
         is_chosen = chosen is not None and len(each.walls) == chosen.turn
-        is_watched = reply is None or is_chosen or watching.has_company(each, reply)
-        following = None if is_watched else _ask_next(arena, live, pace, order)
+        comes_again = next((each for each in order if each not in arena.lost), None) == side
+        expected_s = each.answers_in_s if stays_awake else None
+        then = None if is_chosen or comes_again else ask_next
+        reply = wait_for(arena, side, each, Stage.RUN, expected_s, then)
         if reply is not None:
             if chosen is not None and is_chosen:
                 look_at_result(arena, side, each, chosen)
             watching.after_turn(each, reply, is_fresh=pace.fresh_setup)
             _note(each, reply, pace.iterations)
-        side = following or _ask_next(arena, live, pace, order)
+        ask_next()
     for _, each in in_play(arena, live):
         now = each.worker.cpu_s()
         if now is not None and each.cpu_at_start is not None:
@@ -43,18 +53,10 @@ def take_turns(arena: Arena, live: dict[Side, Live], pace: Pace, number: int, *,
         each.track.peak_bytes.extend([] if peak is None else [peak])
 
 
-def _ask_next(arena: Arena, live: dict[Side, Live], pace: Pace, order: Iterator[Side]) -> Side | None:
-    """Post the next turn of whoever is still in play; None where there is none."""
-    for side in order:
-        if BASELINE in arena.lost:
-            break
-        if side not in arena.lost:
-            each = live[side]
-            watching.before_turn(each)
-            fresh = pace.fresh_setup or (pace.warmups == 0 and not each.walls)
-            each.worker.send("turn", iterations=pace.iterations, setup=fresh)
-            return side
-    return None
+def _ask(each: Live, pace: Pace) -> None:
+    watching.before_turn(each)
+    fresh = pace.fresh_setup or (pace.warmups == 0 and not each.walls)
+    each.worker.send("turn", iterations=pace.iterations, setup=fresh)
 
 
 def _note(each: Live, reply: Reply, iterations: int) -> None:
