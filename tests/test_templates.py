@@ -111,7 +111,7 @@ def test_a_start_that_fails_in_a_fork_is_done_again_and_counts_once(tmp_path):
         arena = Arena(sides, tmp_path / "script.py", ProtocolConfig(), Patience(60, 1e6, clock), nullcontext)
         arena.tracks = {side: Track() for side in sides}
         arena.templates = Templates(is_wanted=True, modules=("torch",))
-        driven_start(arena, Pace(1, 2, fresh_setup=True, warmups=1), list(sides), plan_start(0, 2, seed=1))
+        driven_start(arena, Pace(1, 2, setups=1, warmups=1), list(sides), plan_start(0, 2, seed=1))
     assert not arena.lost
     assert not arena.templates.is_wanted
     for track in arena.tracks.values():

@@ -492,7 +492,7 @@ def test_nothing_fills_in_a_result_after_the_clock_has_stopped(place: Place, tmp
     made, more = value_of(described(worker, tmp_path / "s"))
     assert len(more.value) == 300
     assert len(made.value) < 10  # before the clock was stopped it may
-    ask(worker, "turn", setup=True)
+    ask(worker, "turn", setups=1)
 
 
 def test_a_worker_whose_functions_were_replaced_does_not_describe(place: Place, tmp_path: Path) -> None:  # noqa: F811

@@ -900,7 +900,7 @@ def test_work_on_a_gpu_without_a_cuda_driver_is_waited_for(without_driver: Place
     """)
     assert without_driver.loaded["gpu"] is False  # torch is loaded and has not touched the GPU
     for _ in range(2):
-        assert ask(started, "turn", setup=False)["cuda_ms"] is None
+        assert ask(started, "turn", setups=0)["cuda_ms"] is None
     ask(started, "store", path=str(without_driver.folder / "r"))
     assert (without_driver.folder / "r").read_text() == "kernel synchronize synchronize kernel synchronize"
 

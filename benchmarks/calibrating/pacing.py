@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from calibrating.bench import Bench, Seat
 from calibrating.workloads import UNITS
-from pytest_perfagents.backends.base import Workspace
 from pytest_perfagents.judgement.placing import Place
 from pytest_perfagents.measurement import probing, templates, trial
-from pytest_perfagents.measurement.arena import Pace
+from pytest_perfagents.measurement.arena import Pace, Patience
 from pytest_perfagents.measurement.settling import chosen_place
 from pytest_perfagents.model import BASELINE
 
@@ -35,29 +35,12 @@ class Paced:
 
 def pace_of(bench: Bench, script: Path) -> Paced:
     """What the protocol decides from a look at the baseline; every side gets batches and turns as for two."""
-    seen, protocol = _seen(bench.workspaces[Seat(UNITS, 0)], script), bench.config.protocol
+    patience = Patience(REQUEST_S, math.inf, time.monotonic)
+    seen = probing.probe(bench.workspaces[Seat(UNITS, 0)], script, reference=None, patience=patience, seed=0)
+    protocol = bench.config.protocol
     is_heavy = max(seen.startup_s, seen.call_s) > trial.HEAVY_S
     budget_s = protocol.heavy_measure_s if is_heavy else protocol.measure_s
     pace = trial.pace_for(bench.config, {BASELINE: seen, Seat(UNITS, 1).side: seen}, budget_s)
     forks = templates.Templates(is_wanted=protocol.template and seen.startup_s > trial.HEAVY_S)
     place = replace(chosen_place(protocol), for_one_thread=False)
     return Paced(script, pace, budget_s, seen.startup_s, forks, place)
-
-
-def _seen(workspace: Workspace, script: Path) -> probing.Probe:
-    """What a probe of the protocol says of times: of start-up, of the first call and of one after it."""
-    began = time.monotonic()
-    worker = workspace.start_worker(seed=probing.PROBE_HASH_SEED, padding=0)
-    try:
-        style = worker.request("load", REQUEST_S, script=str(script)).value["style"]
-        startup_s = time.monotonic() - began
-        first, later = (worker.request("turn", REQUEST_S, iterations=1, setup=fresh).value for fresh in (True, False))
-    finally:
-        worker.close()
-    return probing.Probe(
-        style=style,
-        startup_s=startup_s,
-        first_s=first["wall_ns"] / 1e9,
-        call_s=later["wall_ns"] / 1e9,
-        setup_s=first["setup_ns"] / 1e9,
-    )

@@ -99,7 +99,7 @@ def flush(arena: Arena, options: argparse.Namespace) -> int:
         times = []
         for l2_flush in (False, True):
             with living(kernel, package(0.01), gpu_warmup_s=0.2, l2_flush=l2_flush) as started:
-                times.append(median(turn(started, setup=False)["cuda"] for _ in range(50)))
+                times.append(median(turn(started, setups=0)["cuda"] for _ in range(50)))
         row(kernel, f"{times[0]:.4f} ms", f"{times[1]:.4f} ms", f"{times[1] / times[0]:.2f}")
     return 0
 
@@ -112,7 +112,7 @@ def warmup(arena: Arena, options: argparse.Namespace) -> int:
         for _ in range(3):
             time.sleep(5)
             with living("matmul", package(0.2), gpu_warmup_s=seconds) as started:
-                times = [turn(started, setup=number == 0)["cuda"] for number in range(60)]
+                times = [turn(started, setups=int(number == 0))["cuda"] for number in range(60)]
             later = median(times[30:])
             shares.append([times[1] / later, times[2] / later, median(times[3:8]) / later, 1.0])
         row(f"{seconds:g} s", *(f"{median(column):.3f}" for column in zip(*shares, strict=True)))

@@ -70,7 +70,7 @@ def test_what_is_kept_from_other_workers_is_kept_from_counted_ones(backend, coun
         worker = workspace.start_worker(seed=1, padding=0)
         try:
             worker.request("load", 30.0, script=str(script))
-            is_kept = not worker.request("turn", 30.0, iterations=1, setup=True).ok
+            is_kept = not worker.request("turn", 30.0, iterations=1, setups=1).ok
         finally:
             worker.close()
         if not is_kept:

@@ -25,11 +25,11 @@ def test_time_passes_as_described(tmp_path: Path) -> None:
     clock = Clock(100.0)
     worker = start(ScriptedSide(call_s=0.25, startup_s=1.0, import_s=2.0, setup_s=0.5), tmp_path, clock)
     assert clock() == 103.0
-    reply = worker.request("turn", 60, iterations=4, setup=True)
+    reply = worker.request("turn", 60, iterations=4, setups=1)
     assert clock() == 104.5
     assert (reply.wall_s, reply.cpu_s) == (1.5, 1.5)
     assert (reply.value["wall_ns"], reply.value["setup_ns"]) == (10**9, 5 * 10**8)
-    assert worker.request("turn", 60, iterations=4, setup=False).wall_s == 1.0
+    assert worker.request("turn", 60, iterations=4, setups=0).wall_s == 1.0
 
 
 def test_times_may_depend_on_the_number_of_the_call(tmp_path: Path) -> None:

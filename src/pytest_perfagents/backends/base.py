@@ -145,7 +145,8 @@ class Worker(Protocol):
             many modules from outside of the packages are loaded), python, gpu (in use),
             targets {module: {file, loaded, names, error}}: the modules of the measured packages that the
             script names; ``error`` is what a swallowed import hides. A ``program`` is not imported.
-        ``turn`` iterations=1, setup=True -> wall_ns, cpu_ns (of the calls alone), setup_ns, threads,
+        ``turn`` iterations=1, setups=1 (how often ``setup()`` makes new data, with an equal part of the calls after
+            each; 0: the data of the last turn) -> wall_ns, cpu_ns (of the calls alone), setup_ns, threads,
             children (processes), and of the GPU, None without one: cuda_ms (of all streams), stream_ms (until the
             default stream was done), gpu_bytes (most that torch held)
         ``store`` path -> stored, message: the last result through the script's ``store_result``

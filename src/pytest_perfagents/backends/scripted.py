@@ -233,10 +233,10 @@ class ScriptedWorker:
             "targets": dict(self._side.targets),
         }
 
-    def _turn(self, iterations: int = 1, setup: bool = True) -> dict[str, Any]:
+    def _turn(self, iterations: int = 1, setups: int = 1) -> dict[str, Any]:
         if not self._loaded or self._side.style not in ("driven", "benchmark"):
             raise Refused("a turn needs a loaded script")
-        setup_s = self._side.setup_s if setup or not self._result else 0.0
+        setup_s = self._side.setup_s * (setups or not self._result)
         self._spend(setup_s)
         call_s = self._side.call_s
         if self._shift is not None and self._side.shifted_call_s is not None:

@@ -13,6 +13,8 @@ Item = TypeVar("Item")
 PADDING_BYTES = 4096
 LONGEST_TURN_S = 1.0
 SHORTEST_START_S, LONGEST_START_S = 0.2, 1.0
+LONGEST_SETUP, CHEAP_SETUPS, MOST_SETUPS = 5.0, 0.1, 4
+"""In turns: the longest set-up that is repeated each turn, and what several set-ups may take of a turn together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,17 @@ def batch(baseline_s: float, slowest_s: float, turn_s: float) -> int:
     wanted = ceil(turn_s / max(baseline_s, 1e-9))
     allowed = int(LONGEST_TURN_S / max(slowest_s, 1e-9))
     return max(1, min(wanted, allowed, 1_000_000))
+
+
+def setups_per_turn(iterations: int, setup_s: float, turn_s: float) -> int:
+    """How often a turn of so many calls makes new data: where they lie in memory is drawn by chance each time.
+
+    Several times where that is cheap, once where it takes less than five turns, 0 (once in a start) where it is dear.
+    """
+    if setup_s > LONGEST_SETUP * turn_s:
+        return 0
+    cheap = int(CHEAP_SETUPS * turn_s / max(setup_s, 1e-9))
+    return max(1, min(MOST_SETUPS, iterations, cheap))
 
 
 def turns_per_start(startup_s: float, round_s: float, least: int) -> int:

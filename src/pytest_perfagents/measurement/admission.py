@@ -127,8 +127,8 @@ class Gate:
             workspace, self.script, style, reference, is_reference=side == BASELINE, timeout_s=patience_s
         )
         return probing.Probe(
-            style, run.execution.duration_s, seconds, seconds, 0.0, run.modules, run.targets, equal, message,
-            run.confined,
+            style, run.execution.duration_s, seconds, seconds, modules=run.modules, targets=run.targets,
+            equal=equal, message=message, confined=run.confined,
         )  # fmt: skip
 
     def _check_target(self, admitted: Admitted) -> None:
@@ -176,7 +176,7 @@ class Gate:
     def _check_fresh_inputs(self, admitted: Admitted, results: Results | None) -> None:
         """Whether the result is right for other random data too, where the script has any."""
         probe, side = admitted.probe, admitted.workspace.side
-        is_dear = probe.startup_s + probe.setup_s + probe.first_s > DEAR_S
+        is_dear = probe.startup_s + probe.first_setup_s + probe.first_s > DEAR_S
         if results is None or is_dear or admitted.record.equivalence != "equal":
             return
         ruling = results.fresh.rule(admitted.workspace, probe.call_s)

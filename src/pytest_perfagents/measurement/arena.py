@@ -44,11 +44,11 @@ class Unequal(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much one start does: calls a turn, turns a side, whether data are made anew each turn."""
+    """How much one start does: calls a turn, turns a side, how often a turn makes new data (0: once in a start)."""
 
     iterations: int
     turns: int
-    fresh_setup: bool
+    setups: int
     warmups: int
 
 

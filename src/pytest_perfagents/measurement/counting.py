@@ -94,7 +94,7 @@ def _instructions(counter: Counter, workspace: Workspace, script: Path, calls: i
         raise NoCount(_ended(counter, end)) from None
     try:
         _ask(worker, counter, patience, "load", script=str(script))
-        turn = _ask(worker, counter, patience, "turn", iterations=calls, setup=True)
+        turn = _ask(worker, counter, patience, "turn", iterations=calls, setups=1)
     finally:
         ended = worker.close()
     if turn.get("children"):

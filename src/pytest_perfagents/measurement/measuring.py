@@ -131,7 +131,7 @@ def _launch(
 def _warm_up(arena: Arena, live: dict[Side, Live], pace: Pace) -> None:
     for number in range(pace.warmups):
         for side, each in in_play(arena, live):
-            reply = request(arena, side, each, "turn", iterations=1, setup=number == 0)
+            reply = request(arena, side, each, "turn", iterations=1, setups=int(number == 0))
             if reply is not None and number == 0:
                 each.track.first_call_s.append(reply.value["cpu_ns"] / 1e9)
                 each.track.setup_s.append(reply.value["setup_ns"] / 1e9)

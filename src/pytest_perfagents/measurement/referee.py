@@ -80,7 +80,7 @@ def look(
     worker = workspace.start_worker(seed=hash_seed, padding=0)
     try:
         requests: list[tuple[str, dict[str, Any]]] = [("load", {"script": str(script), "shift": shift})]
-        requests += [("turn", {"iterations": 1, "setup": number == 0}) for number in range(calls)]
+        requests += [("turn", {"iterations": 1, "setups": int(number == 0)}) for number in range(calls)]
         for op, arguments in requests:
             reply = worker.request(op, patience.left_s, **arguments)
             if not reply.ok:
@@ -91,7 +91,7 @@ def look(
         inside = witness.check(stored) if stored else Verdict(None, "nothing was stored")
         call_s = 0.0
         if timed_calls:
-            turn = worker.request("turn", patience.left_s, iterations=timed_calls, setup=True)
+            turn = worker.request("turn", patience.left_s, iterations=timed_calls, setups=1)
             call_s = turn.value["cpu_ns"] / 1e9 / timed_calls if turn.ok else 0.0
         return Seen(shown, inside, call_s)
     finally:

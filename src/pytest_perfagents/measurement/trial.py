@@ -35,8 +35,6 @@ from pytest_perfagents.model import (
 from pytest_perfagents.processes.counters import Counter
 from pytest_perfagents.processes.gpus import gpu_findings
 
-LONG_SETUP = 5.0
-"""Data are made anew each turn where that costs less than so many turns."""
 HEAVY_S = 1.0
 """A start-up or a call longer than this gets the larger budget."""
 
@@ -114,7 +112,7 @@ class Trial:
         if style in probing.DRIVEN_STYLES:
             pace = pace_for(self.config, probes, budget_s)
             self.notes |= {"iterations": pace.iterations, "turns": pace.turns, "warmups": pace.warmups}
-            self.notes |= {"fresh_setup": pace.fresh_setup}
+            self.notes |= {"setups": pace.setups}
             arena.templates.is_wanted = self.config.protocol.template and probes[BASELINE].startup_s > HEAVY_S
             start: measuring.Start = partial(measuring.driven_start, arena, pace)
         else:
@@ -263,19 +261,15 @@ def pace_for(config: Config, probes: Mapping[Side, probing.Probe], budget_s: flo
     slowest_s = max(probe.call_s for probe in probes.values())
     iterations = schedule.batch(baseline.call_s, slowest_s, protocol.turn_s)
     setup_s = max(probe.setup_s for probe in probes.values())
-    fresh = setup_s <= LONG_SETUP * max(protocol.turn_s, iterations * baseline.call_s)
-    round_s = sum(iterations * probe.call_s + fresh * probe.setup_s for probe in probes.values())
+    setups = schedule.setups_per_turn(iterations, setup_s, max(protocol.turn_s, iterations * baseline.call_s))
+    round_s = sum(iterations * probe.call_s + setups * probe.setup_s for probe in probes.values())
     affordable = int(budget_s / protocol.looks[0] / max(round_s, 1e-9))
     if affordable < protocol.turns:
         is_dear = baseline.call_s > budget_s / protocol.looks[0]  # warm-ups go only where the baseline itself is dear
         warmups = min(protocol.warmups, max(0, affordable - 1)) if is_dear else protocol.warmups
-        return Pace(iterations, max(1, affordable), fresh, warmups)
-    return Pace(
-        iterations,
-        schedule.turns_per_start(baseline.startup_s, round_s, protocol.turns),
-        fresh,
-        protocol.warmups,
-    )
+        return Pace(iterations, max(1, affordable), setups, warmups)
+    turns = schedule.turns_per_start(baseline.startup_s, round_s, protocol.turns)
+    return Pace(iterations, turns, setups, protocol.warmups)
 
 
 def _shares(sides: int) -> float:

@@ -42,7 +42,7 @@ def take_turns(arena: Arena, live: dict[Side, Live], pace: Pace, number: int, *,
         if reply is not None:
             if chosen is not None and is_chosen:
                 look_at_result(arena, side, each, chosen)
-            watching.after_turn(each, reply, is_fresh=pace.fresh_setup)
+            watching.after_turn(each, reply, setups=pace.setups)
             _note(each, reply, pace.iterations)
         ask_next()
     for _, each in in_play(arena, live):
@@ -55,8 +55,8 @@ def take_turns(arena: Arena, live: dict[Side, Live], pace: Pace, number: int, *,
 
 def _ask(each: Live, pace: Pace) -> None:
     watching.before_turn(each)
-    fresh = pace.fresh_setup or (pace.warmups == 0 and not each.walls)
-    each.worker.send("turn", iterations=pace.iterations, setup=fresh)
+    needs_data = pace.warmups == 0 and not each.walls
+    each.worker.send("turn", iterations=pace.iterations, setups=pace.setups or int(needs_data))
 
 
 def _note(each: Live, reply: Reply, iterations: int) -> None:
