@@ -43,8 +43,8 @@ QUIET = Cell("loop-1ms", "quiet")
 TARGETS = (
     "A/A false verdicts, quiet and noisy",
     "A/A called neutral, quiet and noisy",
-    "smallest slowdown found in 90 % of trials within the budget, quiet: median over workloads",
-    "smallest slowdown found in 90 % of trials within the budget, quiet: worst workload",
+    "smallest slowdown found in 90 % of trials that use their budget, quiet: median over workloads",
+    "smallest slowdown found in 90 % of trials that use their budget, quiet: worst workload",
     "smallest slowdown found in 90 % of trials in 5 s, quiet: pure Python",
     "smallest slowdown found in 90 % of trials in 5 s, quiet: NumPy",
     "a true +2 % called slower within the budget, quiet",

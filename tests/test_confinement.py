@@ -281,8 +281,8 @@ def test_without_confinement_the_greeting_says_so(tmp_path: Path, commit: Commit
     outside = tmp_path / "outside.txt"
     with two_sides(tmp_path, commit, confine="off") as (_, _, patched):
         worker = patched.start_worker(seed=1, padding=0)
-        worker.close()
         assert worker.hello["confined"] is False
+        worker.close()
         seen = run(patched, tmp_path, "open(where[0], 'w').write('x')", outside)
     assert seen.confined is False
     assert outside.read_text() == "x"

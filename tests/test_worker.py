@@ -200,7 +200,7 @@ def test_setup_runs_again_only_when_asked(place: Place) -> None:
     """)
     file = place.folder / "r"
     for again, expected in ((False, "1"), (True, "2"), (False, "2")):
-        ask(started, "turn", iterations=2, setup=again)
+        ask(started, "turn", iterations=2, setups=int(again))
         ask(started, "store", path=str(file))
         assert file.read_text() == expected
 

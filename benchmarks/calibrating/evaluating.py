@@ -26,7 +26,9 @@ def size(units: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """One workload in one condition. ``effects`` are trials at the protocol's budget, ``short`` at five seconds."""
+    """One workload in one condition. ``effects`` are trials as the protocol does them; ``whole`` and ``short`` use up
+    their budget, the protocol's and five seconds, whatever they have shown before.
+    """
 
     cell: Cell
     starts: int
@@ -34,6 +36,7 @@ class CellResult:
     budget_s: float
     twins: Sequence[Trial]
     effects: Mapping[int, Sequence[Trial]]
+    whole: Mapping[int, Sequence[Trial]]
     short: Mapping[int, Sequence[Trial]]
     harness: Sequence[float]
     peers: Mapping[str, Mapping[int, Sequence[str]]] = field(default_factory=dict)
@@ -54,7 +57,7 @@ class CellResult:
 
     def found(self, *, short: bool = False) -> Mapping[float, Share]:
         """For every slowdown, trials in which the stated interval lies below 1."""
-        by_units = self.short if short else self.effects
+        by_units = self.short if short else self.whole
         return {size(units): share_of(trial.finds_slowdown for trial in done) for units, done in by_units.items()}
 
     def peer_flags(self, peer: Peer, units: int) -> Share:
@@ -85,7 +88,8 @@ def _evaluate(rows: Sequence[Row], cell: Cell, protocol: ProtocolConfig) -> Cell
         budget_s,
         trials(twins(rows, cell), cost_s, budget_s, protocol),
         {units: trials(found, cost_s, budget_s, protocol) for units, found in pairs.items()},
-        {units: trials(found, cost_s, SHORT_S, protocol) for units, found in pairs.items()},
+        {units: trials(found, cost_s, budget_s, protocol, early=False) for units, found in pairs.items()},
+        {units: trials(found, cost_s, SHORT_S, protocol, early=False) for units, found in pairs.items()},
         [1 - row["inside_s"] / row["elapsed_s"] for row in starts if row["kit"] == "pair"],
         {peer.name: {units: verdicts(peer, rows, cell, units) for units in NEIGHBOURS} for peer in PEERS},
     )

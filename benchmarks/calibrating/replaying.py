@@ -110,8 +110,12 @@ def affordable_starts(cost_s: float, budget_s: float, protocol: ProtocolConfig) 
     return min(max(1, int(budget_s / cost_s)), protocol.looks[-1])
 
 
-def trials(starts: Sequence[PairedStart], cost_s: float, budget_s: float, protocol: ProtocolConfig) -> list[Trial]:
+def trials(
+    starts: Sequence[PairedStart], cost_s: float, budget_s: float, protocol: ProtocolConfig, *, early: bool = True
+) -> list[Trial]:
     """Trial after trial until every start is used; none where there are fewer starts than a single one may need.
+
+    ``early``: a trial stops when both of its questions are answered, as the protocol does; else at its budget.
 
     The last trial borrows what it lacks from the beginning. To drop it would favour short trials (Wald's equation holds
     for a sum that includes the trial in which the recording ends, not for the one without it).
@@ -122,14 +126,14 @@ def trials(starts: Sequence[PairedStart], cost_s: float, budget_s: float, protoc
         return done
     ring, position = [*starts, *starts[:most]], 0
     while position < len(starts):
-        trial = _trial(ring[position : position + most], cost_s, protocol)
+        trial = _trial(ring[position : position + most], cost_s, protocol, early=early)
         done.append(trial)
         position += trial.starts
     return done
 
 
-def _trial(starts: Sequence[PairedStart], cost_s: float, protocol: ProtocolConfig) -> Trial:
-    counts = [look for look in protocol.looks if look < len(starts)] + [len(starts)]
+def _trial(starts: Sequence[PairedStart], cost_s: float, protocol: ProtocolConfig, *, early: bool) -> Trial:
+    counts = [look for look in protocol.looks if look < len(starts) and early] + [len(starts)]
     for count in counts:
         comparison = compare(starts[:count], protocol)
         if count in protocol.looks and judge.is_decided(comparison):

@@ -117,7 +117,7 @@ def _smallest(results: Sequence[CellResult], seed: int) -> list[Figure]:
     rows = []
     for condition in CONDITIONS:
         some = [(result, smallest_of(result, seed)) for result in _of(results, condition)]
-        title = f"smallest slowdown found in 90 % of trials within the budget, {condition}"
+        title = f"smallest slowdown found in 90 % of trials that use their budget, {condition}"
         rows.append(_middle(f"{title}: median over workloads", [each for _, each in some]))
         rows.append(_worst(f"{title}: worst workload", some, "≤ 2.5 %", 0.025))
     for condition in CONDITIONS:

@@ -953,7 +953,7 @@ def make_keeper() -> Callable[[list[Any], list[Any], int], None]:
 
 
 def make_sizes() -> Callable[[], list[int]]:
-    """``sizes()``: numbers of bytes between 512 and 128 K, small ones as often as large ones, from the kernel's noise."""
+    """``sizes()``: numbers of bytes between 512 and 128 K, as many small as large, by the kernel's noise."""
     urandom, number_of = os.urandom, int.from_bytes
 
     def sizes() -> list[int]:
@@ -2094,6 +2094,8 @@ class Script:
         results: list[Any] = []
         blocks = max(1, min(setups, iterations))
         for number in range(blocks):
+            if setups:
+                self._scatter()
             if setups or not self._data:
                 total["setup_ns"] += self._make_data()
             self._phase = "experiment"
@@ -2105,15 +2107,19 @@ class Script:
             total.update(summed(total, taken))
         return {**total, "results": results}
 
-    def _make_data(self) -> int:
-        """Call ``setup()``, after blocks of memory of random sizes: its data shall not lie where the last ones did.
+    def _scatter(self) -> None:
+        """Fill memory with blocks of random sizes, so that the next data do not lie where the last ones did.
 
-        How they are aligned can make a tenth of the time of what works on them, and is the same in every turn else.
+        How data are aligned can make a tenth of the time of what works on them, and stays the same otherwise. After
+        Curtsinger and Berger, Stabilizer: statistically sound performance evaluation, ASPLOS 2013.
         """
-        self._phase = "setup"
         self._loud()
         self._data.clear()
         self._ballast[:] = [bytes(size) for size in self._sizes()]
+
+    def _make_data(self) -> int:
+        """Call ``setup()``; nanoseconds."""
+        self._phase = "setup"
         if self._shift is not None:
             seed_all(self._shift)
         self._tracer.enter("setup")
@@ -2125,6 +2131,7 @@ class Script:
         return setup_ns
 
     def _benchmark(self, iterations: int) -> dict[str, Any]:
+        self._scatter()
         self._phase = "experiment"
         self._tracer.enter("setup")
         recorder = Recorder(self._timed, iterations, self._tracer, self._loud, self._keep)

@@ -87,14 +87,14 @@ def count_calls(
 
 
 def _instructions(counter: Counter, workspace: Workspace, script: Path, calls: int, patience: Patience) -> int:
-    """Of a whole process with one set-up and so many calls."""
+    """Of a whole process with one set-up, whose place in memory nobody draws, and so many calls."""
     try:
         worker = workspace.start_counted(counter.command)
     except WorkerEnded as end:
         raise NoCount(_ended(counter, end)) from None
     try:
         _ask(worker, counter, patience, "load", script=str(script))
-        turn = _ask(worker, counter, patience, "turn", iterations=calls, setups=1)
+        turn = _ask(worker, counter, patience, "turn", iterations=calls, setups=0)
     finally:
         ended = worker.close()
     if turn.get("children"):
