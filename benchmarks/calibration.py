@@ -79,7 +79,7 @@ def evidence_of(options: argparse.Namespace, rows: Sequence[Row]) -> Evidence:
         file = options.data / "simulation.json"
         simulations = simulated(file, options.simulations, rule_of(protocol), options.seed, say)
     machines = [row for row in rows if row.get("kind") == "machine"]
-    return Evidence(evaluate(rows, protocol), simulations, machines, options.seed)
+    return Evidence(evaluate(rows, protocol, options.seed), simulations, machines, options.seed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

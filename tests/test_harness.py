@@ -283,6 +283,16 @@ def test_a_patch_that_only_deletes_where_the_script_comes_past_is_measured(house
     assert outcome.integrity.flags == ()
 
 
+def test_what_was_noticed_of_a_side_that_is_turned_away_is_told(house):
+    case = house.agent(None)
+    patch = read_patch(PATCH.replace(b"minivllm/evictor.py", b"sitecustomize.py"), house.repo)
+    fails = {"load": Raises("ImportError", "No module named 'triton'")}
+    house.sides[Side(Role.PATCHED, case.id)] = ScriptedSide(patch=patch, mishaps=fails)
+    outcome = house.evaluate()[case.id]
+    assert outcome.category is Category.IMPORT_ERROR
+    assert any("sitecustomize" in flag for flag in outcome.integrity.flags)
+
+
 def test_a_broken_human_side_costs_only_the_humans_figure(house):
     house.sides[HUMAN] = ScriptedSide(mishaps={"load": Raises("ImportError", "No module named 'triton'")})
     case = house.agent(ScriptedSide(call_s=0.005))

@@ -9,7 +9,7 @@ from calibrating.bench import KITS
 from calibrating.datafile import Row
 from calibrating.peers import FASTER, NEIGHBOURS, PEERS, SLOWER, Peer, verdicts
 from calibrating.recording import CONDITIONS, Cell
-from calibrating.replaying import Trial, injected, start_cost_s, trials, twins
+from calibrating.replaying import Trial, injected, power, start_cost_s, trials, twins
 from calibrating.shares import Share, share_of
 from calibrating.workloads import UNITS, WORKLOADS
 from pytest_perfagents.config import ProtocolConfig
@@ -26,8 +26,8 @@ def size(units: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """One workload in one condition. ``effects`` are trials as the protocol does them; ``whole`` and ``short`` use up
-    their budget, the protocol's and five seconds, whatever they have shown before.
+    """One workload in one condition. ``effects`` are trials as the protocol does them; ``whole`` and ``short`` say how
+    many find a slowdown where they use up their budget, the protocol's and five seconds.
     """
 
     cell: Cell
@@ -36,8 +36,8 @@ class CellResult:
     budget_s: float
     twins: Sequence[Trial]
     effects: Mapping[int, Sequence[Trial]]
-    whole: Mapping[int, Sequence[Trial]]
-    short: Mapping[int, Sequence[Trial]]
+    whole: Mapping[int, Share]
+    short: Mapping[int, Share]
     harness: Sequence[float]
     peers: Mapping[str, Mapping[int, Sequence[str]]] = field(default_factory=dict)
 
@@ -58,7 +58,7 @@ class CellResult:
     def found(self, *, short: bool = False) -> Mapping[float, Share]:
         """For every slowdown, trials in which the stated interval lies below 1."""
         by_units = self.short if short else self.whole
-        return {size(units): share_of(trial.finds_slowdown for trial in done) for units, done in by_units.items()}
+        return {size(units): share for units, share in by_units.items()}
 
     def peer_flags(self, peer: Peer, units: int) -> Share:
         """A/A: any claim; with a slowdown: the claim that it is slower."""
@@ -66,15 +66,15 @@ class CellResult:
         return share_of(verdict in wrong for verdict in self.peers.get(peer.name, {}).get(units, ()))
 
 
-def evaluate(rows: Sequence[Row], protocol: ProtocolConfig) -> list[CellResult]:
+def evaluate(rows: Sequence[Row], protocol: ProtocolConfig, seed: int) -> list[CellResult]:
     """Every cell that has starts in it, in the order of the workloads."""
     recorded = [row for row in rows if "kit" in row]
     cells = [Cell(workload, condition) for workload in WORKLOADS for condition in CONDITIONS]
-    results = [_evaluate([row for row in recorded if cell.holds(row)], cell, protocol) for cell in cells]
+    results = [_evaluate([row for row in recorded if cell.holds(row)], cell, protocol, seed) for cell in cells]
     return [result for result in results if result is not None]
 
 
-def _evaluate(rows: Sequence[Row], cell: Cell, protocol: ProtocolConfig) -> CellResult | None:
+def _evaluate(rows: Sequence[Row], cell: Cell, protocol: ProtocolConfig, seed: int) -> CellResult | None:
     cost_s = start_cost_s(rows, cell)
     if cost_s is None:
         return None
@@ -88,8 +88,8 @@ def _evaluate(rows: Sequence[Row], cell: Cell, protocol: ProtocolConfig) -> Cell
         budget_s,
         trials(twins(rows, cell), cost_s, budget_s, protocol),
         {units: trials(found, cost_s, budget_s, protocol) for units, found in pairs.items()},
-        {units: trials(found, cost_s, budget_s, protocol, early=False) for units, found in pairs.items()},
-        {units: trials(found, cost_s, SHORT_S, protocol, early=False) for units, found in pairs.items()},
+        {units: power(found, cost_s, budget_s, protocol, seed) for units, found in pairs.items()},
+        {units: power(found, cost_s, SHORT_S, protocol, seed) for units, found in pairs.items()},
         [1 - row["inside_s"] / row["elapsed_s"] for row in starts if row["kit"] == "pair"],
         {peer.name: {units: verdicts(peer, rows, cell, units) for units in NEIGHBOURS} for peer in PEERS},
     )

@@ -36,11 +36,12 @@ class Paced:
 def pace_of(bench: Bench, script: Path) -> Paced:
     """What the protocol decides from a look at the baseline; every side gets batches and turns as for two."""
     patience = Patience(REQUEST_S, math.inf, time.monotonic)
-    seen = probing.probe(bench.workspaces[Seat(UNITS, 0)], script, reference=None, patience=patience, seed=0)
+    workspace, nursery = bench.workspaces[Seat(UNITS, 0)], templates.Nursery()
+    seen = probing.probe(workspace, script, reference=None, patience=patience, seed=0, nursery=nursery)
     protocol = bench.config.protocol
-    is_heavy = max(seen.startup_s, seen.call_s) > trial.HEAVY_S
+    is_heavy = max(seen.startup_s, seen.call_s) > templates.DEAR_S
     budget_s = protocol.heavy_measure_s if is_heavy else protocol.measure_s
     pace = trial.pace_for(bench.config, {BASELINE: seen, Seat(UNITS, 1).side: seen}, budget_s)
-    forks = templates.Templates(is_wanted=protocol.template and seen.startup_s > trial.HEAVY_S)
+    forks = templates.Templates(seen.shared if protocol.template else ())
     place = replace(chosen_place(protocol), for_one_thread=False)
     return Paced(script, pace, budget_s, seen.startup_s, forks, place)

@@ -95,7 +95,7 @@ class Recorder:
     def _block(self, cell: Cell) -> None:
         self.say(f"{cell.workload}, {cell.condition}: {self.spent_s[cell]:.0f} s so far")
         paced = self._look_at(cell.workload)
-        wanted = templates.STARTS if paced.templates.is_wanted else 1
+        wanted = templates.STARTS if paced.templates.modules else 1
         for _ in range(wanted):  # what a template costs is shared by the starts that it serves
             self._start(cell, "pair")
         paced.templates.close()
@@ -170,10 +170,8 @@ class Recorder:
 
     def _look_at(self, workload: str) -> Paced:
         """Batches and turns, found anew for every block, as the live protocol finds them for every comparison."""
-        script, before = write_script(self.bench.scripts, WORKLOADS[workload]), self.paced.get(workload)
+        script = write_script(self.bench.scripts, WORKLOADS[workload])
         paced = self.paced[workload] = pace_of(self.bench, script)
-        if before is not None:
-            paced.templates.modules = before.templates.modules
         return paced
 
 

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 from statistics import fmean
 from typing import Any
 
 from calibrating.bench import KITS, Seat
 from calibrating.datafile import Row
 from calibrating.recording import Cell
+from calibrating.shares import Share
 from calibrating.workloads import UNITS
 from pytest_perfagents.config import ProtocolConfig
 from pytest_perfagents.judgement import judge
 from pytest_perfagents.measurement.trial import rule_of
 from pytest_perfagents.model import BASELINE, Category, Change, Comparison, Role, Side, SideSamples
 
+DRAWS = 100
+"""Of trials that use up their budget, for each slowdown."""
 CANDIDATE = Side(Role.PATCHED, "candidate")
 Times = Mapping[str, Any]
 
@@ -59,11 +63,6 @@ class Trial:
     def is_slower(self) -> bool:
         """Whether it is called slower."""
         return self.comparison.change is Change.SLOWER
-
-    @property
-    def finds_slowdown(self) -> bool:
-        """Whether the stated interval lies below 1."""
-        return self.comparison.high < 1
 
 
 def start_cost_s(rows: Iterable[Row], cell: Cell) -> float | None:
@@ -110,12 +109,8 @@ def affordable_starts(cost_s: float, budget_s: float, protocol: ProtocolConfig) 
     return min(max(1, int(budget_s / cost_s)), protocol.looks[-1])
 
 
-def trials(
-    starts: Sequence[PairedStart], cost_s: float, budget_s: float, protocol: ProtocolConfig, *, early: bool = True
-) -> list[Trial]:
+def trials(starts: Sequence[PairedStart], cost_s: float, budget_s: float, protocol: ProtocolConfig) -> list[Trial]:
     """Trial after trial until every start is used; none where there are fewer starts than a single one may need.
-
-    ``early``: a trial stops when both of its questions are answered, as the protocol does; else at its budget.
 
     The last trial borrows what it lacks from the beginning. To drop it would favour short trials (Wald's equation holds
     for a sum that includes the trial in which the recording ends, not for the one without it).
@@ -126,14 +121,28 @@ def trials(
         return done
     ring, position = [*starts, *starts[:most]], 0
     while position < len(starts):
-        trial = _trial(ring[position : position + most], cost_s, protocol, early=early)
+        trial = _trial(ring[position : position + most], cost_s, protocol)
         done.append(trial)
         position += trial.starts
     return done
 
 
-def _trial(starts: Sequence[PairedStart], cost_s: float, protocol: ProtocolConfig, *, early: bool) -> Trial:
-    counts = [look for look in protocol.looks if look < len(starts) and early] + [len(starts)]
+def power(starts: Sequence[PairedStart], cost_s: float, budget_s: float, protocol: ProtocolConfig, seed: int) -> Share:
+    """In how many trials that use up their budget the stated interval lies below 1, whatever it has shown before.
+
+    Each trial is a draw of as many recorded starts as the budget pays for, none of them twice (subsampling: Politis,
+    Romano & Wolf 1999). All draws together count for as many trials as have no start in common.
+    """
+    most, random = affordable_starts(cost_s, budget_s, protocol), Random(seed)
+    if len(starts) < most:
+        return Share(0, 0)
+    found = sum(compare(random.sample(starts, most), protocol).high < 1 for _ in range(DRAWS))
+    disjoint = len(starts) / most
+    return Share(disjoint * found / DRAWS, disjoint)
+
+
+def _trial(starts: Sequence[PairedStart], cost_s: float, protocol: ProtocolConfig) -> Trial:
+    counts = [look for look in protocol.looks if look < len(starts)] + [len(starts)]
     for count in counts:
         comparison = compare(starts[:count], protocol)
         if count in protocol.looks and judge.is_decided(comparison):

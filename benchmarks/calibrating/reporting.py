@@ -30,7 +30,7 @@ def document(evidence: Evidence) -> str:
         ("How it is measured", METHOD),
         ("A/A by workload", f"{cells_table(evidence)}\n\n{paths_table(evidence)}"),
         (
-            "Injected slowdowns: the stated interval lies below 1, within the protocol's budget",
+            "Injected slowdowns: the stated interval lies below 1 when the protocol's budget is used up",
             power_table(evidence, short=False),
         ),
         ("The same in 5 s", power_table(evidence, short=True)),

@@ -14,10 +14,10 @@ DRAWS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """``hits`` of ``n`` trials."""
+    """``hits`` of ``n`` trials; fractions of one where trials have been drawn that overlap."""
 
-    hits: int
-    n: int
+    hits: float
+    n: float
 
     @property
     def value(self) -> float:
@@ -25,12 +25,12 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Clopper and Pearson's exact 95 % interval (SciPy)."""
+        """Clopper and Pearson's exact 95 % interval (SciPy), of whole trials."""
         from scipy.stats import binomtest
 
         if not self.n:
             return 0.0, 1.0
-        found = binomtest(self.hits, self.n).proportion_ci(0.95, method="exact")
+        found = binomtest(int(self.hits), int(self.n)).proportion_ci(0.95, method="exact")
         return float(found.low), float(found.high)
 
     def __add__(self, other: Share) -> Share:
@@ -58,7 +58,7 @@ class Threshold:
     value: float
     low: float
     high: float
-    n: int
+    n: float
     least: float
 
 

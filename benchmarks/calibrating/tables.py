@@ -138,7 +138,7 @@ def power_table(evidence: Evidence, *, short: bool) -> str:
     lines = []
     for result in evidence.results:
         found, least = result.found(short=short), smallest_of(result, evidence.seed, short=short)
-        shares = [_count(found.get(size(units), Share(0, 0))) for units in SLOWDOWNS]
+        shares = [percent(found.get(size(units), Share(0, 0)).value) for units in SLOWDOWNS]
         lines.append((WORKLOADS[result.cell.workload].title, result.cell.condition, *shares, *_threshold(least)))
     return table(head, lines)
 

@@ -148,7 +148,9 @@ def _worst(name: str, found: Sequence[tuple[CellResult, Threshold]], target: str
 
 
 def _count(known: Sequence[Threshold]) -> str:
-    return f"{len(known)} workloads, at least {min((each.n for each in known), default=0)} trials an effect"
+    return (
+        f"{len(known)} workloads, at least {min((each.n for each in known), default=0):.1f} disjoint trials an effect"
+    )
 
 
 def _two_percent(results: Sequence[CellResult]) -> list[Figure]:

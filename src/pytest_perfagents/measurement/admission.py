@@ -5,7 +5,7 @@ Everything that can fail is tried once here, in order, before a minute is spent 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from pytest_perfagents.measurement.arena import Patience, Trouble
 from pytest_perfagents.measurement.evidence import Verdict
 from pytest_perfagents.measurement.fresh import FreshInputs
 from pytest_perfagents.measurement.referee import Referee, Reference, Ruling
+from pytest_perfagents.measurement.templates import Nursery
 from pytest_perfagents.measurement.verifying import Results
 from pytest_perfagents.model import BASELINE, Case, Failure, Integrity, Role, Side, Stage
 
@@ -42,12 +43,13 @@ class Admitted:
 
 
 class Rejected(Exception):  # noqa: N818
-    """A side may not be measured; ``record`` holds what was proven until then."""
+    """A side may not be measured; ``record`` holds what was proven until then, ``flags`` what was noticed."""
 
-    def __init__(self, failure: Failure, record: Integrity | None = None) -> None:
+    def __init__(self, failure: Failure, record: Integrity | None = None, flags: Sequence[str] = ()) -> None:
         super().__init__(failure.reason)
         self.failure = failure
         self.record = record or Integrity()
+        self.flags = flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Gate:
     script: Path
     patience: Patience
     workspaces: ExitStack
+    nursery: Nursery = field(default_factory=Nursery)
     seed: int = field(default_factory=lambda: randbits(63))
 
     def admit(self, side: Side, baseline: Admitted | None, case: Case | None = None) -> Admitted:
@@ -73,10 +76,27 @@ class Gate:
             workspace = self.workspaces.enter_context(self.backend.workspace(self.case.run.commit, side, patch))
         except WorkspaceFailure as failure:
             raise Rejected(failure.failure) from None
+        flags = [
+            *workspace.flags,
+            *scanning.scan_patch(workspace, self.script, self._repo),
+        ]  # before it can change files
+        if self.nursery.is_open:
+            noticed = [*flags]
+            try:
+                admitted = self._admit(workspace, baseline, case, noticed)
+            except Rejected as rejection:
+                if rejection.failure.category.name.endswith("TIMEOUT"):
+                    raise
+            else:
+                if noticed == flags:
+                    return admitted
+        with self.nursery.closed():  # what goes wrong in a fork may be the template's fault
+            return self._admit(workspace, baseline, case, flags)
+
+    def _admit(self, workspace: Workspace, baseline: Admitted | None, case: Case | None, flags: list[str]) -> Admitted:
+        side = workspace.side
         try:
-            suspicions = scanning.scan_patch(workspace, self.script, self._repo)  # before it can change its own files
             probe = self._probe(side, workspace, baseline)
-            flags = [*workspace.flags, *suspicions]
             admitted = Admitted(workspace, probe, Integrity(confined=probe.confined), flags)
             self._check_target(admitted)
             self._check_result(admitted, baseline)
@@ -85,7 +105,10 @@ class Gate:
             if baseline is not None:
                 self._check_fresh_inputs(admitted, baseline.results)
         except Trouble as trouble:
-            raise Rejected(self.diagnose(trouble, side.role)) from None
+            raise Rejected(self.diagnose(trouble, side.role), flags=flags) from None
+        except Rejected as rejection:
+            rejection.flags = flags
+            raise
         return admitted
 
     @property
@@ -106,7 +129,9 @@ class Gate:
         reference = (baseline.workspace if baseline is not None else workspace).scratch / "reference"
         if style in (None, *probing.DRIVEN_STYLES):
             own = baseline.probe if baseline is not None else None
-            probe = probing.probe(workspace, self.script, reference=own, patience=self.patience, seed=self.seed)
+            probe = probing.probe(
+                workspace, self.script, reference=own, patience=self.patience, seed=self.seed, nursery=self.nursery
+            )
             if probe.style in probing.DRIVEN_STYLES:
                 return probe
             style = probe.style
@@ -166,7 +191,7 @@ class Gate:
             baseline.results.accept(admitted.workspace.side, probe.evidence)
 
     def _results(self, baseline: Admitted) -> Results:
-        referee = Referee(baseline.workspace, self.script, self.patience, self.seed)
+        referee = Referee(baseline.workspace, self.script, self.patience, self.seed, self.nursery)
         probe = baseline.probe
         reference = Reference(probe.evidence, probe.equal, probe.calls)
         random = Random(self.seed)
@@ -203,7 +228,7 @@ class Gate:
         if not wanted:
             return
         try:
-            traced = probing.trace(workspace, self.script, wanted, self.patience)
+            traced = probing.trace(workspace, self.script, wanted, self.patience, self.nursery)
         except Trouble as trouble:
             admitted.flags.append(f"the patched lines could not be traced: {trouble}")
             return

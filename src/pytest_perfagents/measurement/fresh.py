@@ -122,8 +122,8 @@ class FreshInputs:
     ) -> Seen:
         referee, calls = self.referee, min(MOST_CALLS, ceil(TIMED_S / max(self.usual_call_s, 1e-9)))
         return look(
-            workspace, referee.script, referee.patience, calls=1, store=True, shift=shift, hash_seed=hash_seed,
-            seed=referee.seed, reference=reference, timed_calls=calls,
+            workspace, referee.script, referee.patience, referee.nursery, calls=1, store=True, shift=shift,
+            hash_seed=hash_seed, seed=referee.seed, reference=reference, timed_calls=calls,
         )  # fmt: skip
 
     def _gain_elsewhere(self, workspace: Workspace) -> tuple[str, ...]:

@@ -97,9 +97,6 @@ def _run_start(
             _warm_up(arena, live, pace)
             take_turns(arena, live, pace, plan.number, stays_awake=is_apart)
         watching.after_turns(arena, live, pace.turns, plan.number)
-        if arena.templates.asks and BASELINE not in arena.lost:
-            told = request(arena, BASELINE, live[BASELINE], "shared")
-            arena.templates.learn(told.value.get("modules") or () if told is not None else ())
         check_timed_results(arena, live, plan.number, began_s)
     finally:
         for each in live.values():

@@ -13,6 +13,7 @@ from typing import Any
 from pytest_perfagents.backends.base import Reply, Worker, WorkerEnded, Workspace
 from pytest_perfagents.measurement.arena import Patience, Trouble, error_in
 from pytest_perfagents.measurement.evidence import Evidence, Verdict, Witness
+from pytest_perfagents.measurement.templates import DEAR_S, Nursery
 from pytest_perfagents.model import Stage
 
 PROBE_HASH_SEED = 1
@@ -28,7 +29,8 @@ class Probe:
     set-up before it and ``setup_s`` of a later one, if there was one.
 
     ``equal`` and ``message`` are what the script's check said inside the process. ``evidence`` is of the last of
-    ``calls`` calls; ``is_steady``: the baseline's first call gave the same.
+    ``calls`` calls; ``is_steady``: the baseline's first call gave the same. ``shared`` are the
+    modules from outside the workspace that a baseline with a dear start-up has loaded.
     """
 
     style: str
@@ -46,6 +48,7 @@ class Probe:
     evidence: Evidence = field(default_factory=Evidence)
     calls: int = 1
     is_steady: bool = False
+    shared: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -73,6 +76,7 @@ def probe(
     reference: Probe | None,
     patience: Patience,
     seed: int,
+    nursery: Nursery,
 ) -> Probe:
     """Load the script, call its experiment, look at its result, let the script check it, see what was loaded.
 
@@ -81,7 +85,7 @@ def probe(
     samples of large arrays. Raises Trouble.
     """
     began = patience.clock()
-    worker = _start(workspace)
+    worker = _start(workspace, nursery, patience)
     try:
         ask = _Conversation(worker, patience).ask
         loaded = ask("load", Stage.IMPORT, script=str(script)).value
@@ -100,6 +104,8 @@ def probe(
         stored = (reference.evidence if reference is not None else evidence).stored
         verdict = witness.check(stored) if stored else Verdict(None, "there is no stored result of the baseline")
         usual = _usual(ask, later) if calls > 1 else first
+        is_asked = reference is None and startup_s > DEAR_S
+        shared = ask("shared", Stage.CHECK).value.get("modules") or () if is_asked else ()
         seen = ask("modules", Stage.CHECK).value
     except WorkerEnded as end:
         raise Trouble(Stage.VERIFY, execution=end.execution) from None
@@ -121,6 +127,7 @@ def probe(
         evidence,
         calls,
         is_steady,
+        tuple(shared),
     )
 
 
@@ -134,13 +141,13 @@ def _usual(ask: Callable[..., Reply], later: Mapping[str, Any]) -> Mapping[str, 
 
 
 def trace(
-    workspace: Workspace, script: Path, added: Mapping[str, Sequence[int]], patience: Patience
+    workspace: Workspace, script: Path, added: Mapping[str, Sequence[int]], patience: Patience, nursery: Nursery
 ) -> Mapping[str, Mapping[str, list[int]]]:
     """Which ``added`` lines hold code (``executable``), and ran at ``import``, in ``setup``, in the ``call``.
 
     In a process of its own, since tracing slows code down; a timeout here says nothing about the patch. Raises Trouble.
     """
-    worker = _start(workspace)
+    worker = _start(workspace, nursery, patience)
     try:
         ask = _Conversation(worker, patience).ask
         ask("trace", Stage.CHECK, files={path: list(lines) for path, lines in added.items()})
@@ -151,8 +158,8 @@ def trace(
         worker.close()
 
 
-def _start(workspace: Workspace) -> Worker:
+def _start(workspace: Workspace, nursery: Nursery, patience: Patience) -> Worker:
     try:
-        return workspace.start_worker(seed=PROBE_HASH_SEED, padding=0)
+        return nursery.start(workspace, PROBE_HASH_SEED, patience.left_s)
     except WorkerEnded as end:
         raise Trouble(Stage.IMPORT, execution=end.execution) from None

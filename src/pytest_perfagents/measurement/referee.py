@@ -16,6 +16,7 @@ from pytest_perfagents.backends.base import WorkerEnded, Workspace
 from pytest_perfagents.judgement.equivalence import Difference, compare, says_nothing
 from pytest_perfagents.measurement.arena import Patience
 from pytest_perfagents.measurement.evidence import Evidence, Verdict, Witness, words
+from pytest_perfagents.measurement.templates import Nursery
 
 HASH_SEED, OTHER_HASH_SEED = 1, 2
 RETURNED, LOADED, INSIDE = "returned", "loaded", "inside"
@@ -64,6 +65,7 @@ def look(
     workspace: Workspace,
     script: Path,
     patience: Patience,
+    nursery: Nursery,
     *,
     calls: int,
     store: bool,
@@ -77,7 +79,7 @@ def look(
 
     ``timed_calls`` more are timed at the end. Raises WorkerEnded, and Unfit where the script does not run.
     """
-    worker = workspace.start_worker(seed=hash_seed, padding=0)
+    worker = nursery.start(workspace, hash_seed, patience.left_s)
     try:
         requests: list[tuple[str, dict[str, Any]]] = [("load", {"script": str(script), "shift": shift})]
         requests += [("turn", {"iterations": 1, "setups": int(number == 0)}) for number in range(calls)]
@@ -110,6 +112,7 @@ class Referee:
     script: Path
     patience: Patience
     seed: int
+    nursery: Nursery
 
     def rule(self, reference: Reference, shown: Evidence, inside: Verdict) -> Ruling:
         """Whether ``shown`` is the baseline's result; ``inside`` is what the check says in the side's own process."""
@@ -201,7 +204,7 @@ class Referee:
         if stored is None:
             return Verdict(None, "the baseline's result could not be stored")
         try:
-            worker = self.workspace.start_worker(seed=HASH_SEED, padding=0)
+            worker = self.nursery.start(self.workspace, HASH_SEED, self.patience.left_s)
         except WorkerEnded as end:
             return Verdict(None, str(end))
         try:
@@ -223,7 +226,7 @@ class Referee:
     def _changing(self, reference: Reference) -> Difference | str | None:
         try:
             again = look(
-                self.workspace, self.script, self.patience, calls=reference.calls, store=False,
+                self.workspace, self.script, self.patience, self.nursery, calls=reference.calls, store=False,
                 shift=reference.shift, hash_seed=OTHER_HASH_SEED, seed=self.seed,
             )  # fmt: skip
         except (WorkerEnded, Unfit) as trouble:

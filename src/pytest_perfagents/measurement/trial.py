@@ -20,6 +20,7 @@ from pytest_perfagents.measurement.arena import Arena, Lease, Pace, Patience, Pr
 from pytest_perfagents.measurement.counting import Counts, count_arena, with_counts
 from pytest_perfagents.measurement.guarding import Guard
 from pytest_perfagents.measurement.settling import chosen_place
+from pytest_perfagents.measurement.templates import DEAR_S, Nursery
 from pytest_perfagents.model import (
     BASELINE,
     HUMAN,
@@ -34,9 +35,6 @@ from pytest_perfagents.model import (
 )
 from pytest_perfagents.processes.counters import Counter
 from pytest_perfagents.processes.gpus import gpu_findings
-
-HEAVY_S = 1.0
-"""A start-up or a call longer than this gets the larger budget."""
 
 
 @dataclass(slots=True)
@@ -68,7 +66,9 @@ class Trial:
         environment: Mapping[str, Any] = {}
         guard = Guard(self.backend, script)
         with ExitStack() as workspaces:
-            gate = Gate(self.config, guard, self.cases[0], script, self.patience, workspaces)
+            nursery = Nursery(self.config.protocol.template)
+            gate = Gate(self.config, guard, self.cases[0], script, self.patience, workspaces, nursery)
+            workspaces.callback(nursery.close)
             for side, case in self._sides():
                 if side != BASELINE and BASELINE not in self.admitted:
                     break
@@ -77,6 +77,9 @@ class Trial:
                     self.admitted[side] = gate.admit(side, self.admitted.get(BASELINE), case)
                 except Rejected as rejection:
                     self.rejected[side] = rejection
+                else:
+                    if side == BASELINE:
+                        nursery.open(self.admitted[side].workspace, self.admitted[side].probe.shared)
                 guard.settle(side)
             arena.workspaces = {side: entry.workspace for side, entry in self.admitted.items()}
             if BASELINE in self.admitted:
@@ -113,7 +116,8 @@ class Trial:
             pace = pace_for(self.config, probes, budget_s)
             self.notes |= {"iterations": pace.iterations, "turns": pace.turns, "warmups": pace.warmups}
             self.notes |= {"setups": pace.setups}
-            arena.templates.is_wanted = self.config.protocol.template and probes[BASELINE].startup_s > HEAVY_S
+            if self.config.protocol.template:
+                arena.templates.modules = probes[BASELINE].shared
             start: measuring.Start = partial(measuring.driven_start, arena, pace)
         else:
             baseline = self.admitted[BASELINE]
@@ -146,7 +150,7 @@ class Trial:
 
     def _budget_s(self, probes: Mapping[Side, probing.Probe]) -> float:
         protocol, baseline = self.config.protocol, probes[BASELINE]
-        is_heavy = max(baseline.startup_s, baseline.call_s) > HEAVY_S
+        is_heavy = max(baseline.startup_s, baseline.call_s) > DEAR_S
         return (protocol.heavy_measure_s if is_heavy else protocol.measure_s) * _shares(len(probes))
 
     # Second opinion
@@ -238,7 +242,8 @@ class Trial:
         return failures.no_start(self.config.timeout_s)
 
     def _flags(self, side: Side) -> tuple[str, ...]:
-        flags = [flag for one in (BASELINE, side) if one in self.admitted for flag in self.admitted[one].flags]
+        known = [self.admitted.get(one) or self.rejected.get(one) for one in (BASELINE, side)]
+        flags = [flag for each in known if each is not None for flag in each.flags]
         flags.extend(self.notes.get("gpu", ()))
         if HUMAN in self.rejected:
             flags.append(f"the human's side was not measured: {self.rejected[HUMAN].failure.category}")
