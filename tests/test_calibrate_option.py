@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -99,6 +101,14 @@ def test_an_evaluator_that_cannot_calibrate_says_so(project):
     assert "CannedEvaluator cannot calibrate; leave out --perf-calibrate" in "\n".join(
         result.outlines + result.errlines
     )
+
+
+def test_they_are_shown_again_without_a_run(two_commits):
+    for _ in range(2):
+        two_commits.run("--perf-calibrate")
+    command = [sys.executable, "-c", "from pytest_perfagents.cli import main; main()", "show", "results"]
+    shown = subprocess.run(command, cwd=two_commits.folder, capture_output=True, text=True, check=True)
+    assert shown.stdout.count("noise floor 0.4 %") == 2
 
 
 def test_calibrations_come_together_through_xdist(two_commits):

@@ -99,15 +99,17 @@ def _record(line: str) -> Json | None:
     return None
 
 
+def newest(records: Iterable[Json]) -> list[Json]:
+    """Of every commit, script and machine the record that was written last."""
+    return list(
+        {tuple(record.get(name) for name in ("arena", "script", "machine")): record for record in records}.values()
+    )
+
+
 def latest(records: Iterable[Json], *, arena: str, script: str, machine: str) -> Json | None:
     """What is known of this commit and script on this machine: ``noise_floor``, ``detectable``, ``starts`` and when."""
-    wanted = {"arena": arena, "script": script, "machine": machine}
-    found = [
-        record
-        for record in records
-        if record.get("noise_floor") is not None and all(record.get(name) == value for name, value in wanted.items())
-    ]
-    if not found:
-        return None
-    newest = max(found, key=lambda record: str(record["recorded_at"]))
-    return {name: newest[name] for name in ("noise_floor", "detectable", "starts", "accusation", "recorded_at")}
+    known = (record for record in records if record.get("noise_floor") is not None)
+    for record in newest(known):
+        if (record.get("arena"), record.get("script"), record.get("machine")) == (arena, script, machine):
+            return {name: record[name] for name in ("noise_floor", "detectable", "starts", "accusation", "recorded_at")}
+    return None

@@ -94,15 +94,23 @@ def _megabytes(size: int) -> str:
 @commands.command()
 @click.argument("results", type=click.Path(path_type=Path))
 def show(results: Path) -> None:
-    """Show the terminal section again.
+    """Show the terminal section again, and what --perf-calibrate has found.
 
     RESULTS is a run's folder, a folder of runs (its latest), or a --perf-json file.
     """
+    from pytest_perfagents.calibrations import load_calibrations, newest
+    from pytest_perfagents.report.calibration import render_calibrations
     from pytest_perfagents.report.terminal import Screen, render
     from pytest_perfagents.store import latest_run, load_results
 
+    calibrations = newest(load_calibrations(results))
+    if calibrations:
+        click.echo(render_calibrations(calibrations))
     if results.is_dir() and not any(results.glob("outcomes*.jsonl")):
-        results = results / (latest_run(results) or "")
+        run = latest_run(results)
+        if run is None and calibrations:
+            return
+        results = results / (run or "")
     stored = load_results(results)
     is_terminal = sys.stdout.isatty()
     screen = Screen(shutil.get_terminal_size().columns, is_terminal, sys.stdout.encoding or "utf-8")

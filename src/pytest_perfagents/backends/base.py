@@ -117,7 +117,8 @@ class Worker(Protocol):
     def wait(self, timeout_s: float, expected_s: float | None = None, then: Callable[[], None] | None = None) -> Reply:
         """The answer to the request posted last; raises `WorkerEnded`.
 
-        Where it is ``expected_s`` from now, this thread keeps its CPU awake around then: to be woken takes longer.
+        Where it is due ``expected_s`` after the request, this thread keeps its CPU awake around then: to be woken takes
+        longer.
         ``then`` is called when an answer is there, before anybody looks at it.
         """
         ...

@@ -97,7 +97,8 @@ class ChannelWorker:
     def wait(self, timeout_s: float, expected_s: float | None = None, then: Callable[[], None] | None = None) -> Reply:
         """The answer to the request posted last."""
         assert self.hello is not None
-        awake_at = None if expected_s is None else time.monotonic() + expected_s
+        passed_s = time.perf_counter() - self._wall_s
+        awake_at = None if expected_s is None else time.monotonic() + expected_s - passed_s
         answer, wall_s = self._answer(self._op, self._id, timeout_s, awake_at)
         if then is not None:
             then()
