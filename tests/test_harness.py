@@ -283,13 +283,67 @@ def test_a_patch_that_only_deletes_where_the_script_comes_past_is_measured(house
     assert outcome.integrity.flags == ()
 
 
+DEAR = ScriptedSide(startup_s=2.0, shared=("torch",))
+
+
+@pytest.mark.parametrize(
+    "mishap", [Raises("ImportError", "No module named 'triton'"), Dies(Ending.SIGNALED, 11), Hangs()]
+)
+def test_a_side_that_fails_in_a_fork_is_admitted_without_and_the_record_says_so(house, mishap):
+    house.sides[BASELINE] = DEAR
+    case = house.agent(replace(DEAR, call_s=0.005, fork_mishaps={"load": mishap}))
+    outcome = house.evaluate()[case.id]
+    assert outcome.comparison is not None
+    [flag] = outcome.integrity.flags
+    assert flag.startswith("in a forked process it was rejected: ")
+
+
+def test_a_start_of_forks_lasts_as_long_as_its_share_of_the_template(house):
+    for shared, turns in (((), 16), (("torch",), 6)):
+        house.sides = {BASELINE: replace(DEAR, call_s=0.02, shared=shared), HUMAN: replace(DEAR, call_s=0.02)}
+        case = house.agent(replace(DEAR, call_s=0.02), f"agent{len(shared)}")
+        assert house.evaluate()[case.id].protocol["turns"] == turns
+
+
+def test_a_side_that_fails_in_every_process_is_named_after_the_plain_one(house):
+    house.sides[BASELINE] = DEAR
+    case = house.agent(replace(DEAR, mishaps={"load": Raises("ImportError", "No module named 'triton'")}))
+    outcome = house.evaluate()[case.id]
+    assert outcome.category is Category.PATCHED_IMPORT_ERROR
+    assert outcome.integrity.flags == ()
+
+
+def test_what_a_fork_has_shown_of_the_baseline_does_not_count_where_it_is_tried_again(house):
+    """The judge dies in a fork; in a plain process it says that the result is wrong."""
+    house.sides[BASELINE] = replace(DEAR, fork_mishaps={"judge": Dies(Ending.SIGNALED, 11)})
+    case = house.agent(replace(DEAR, call_s=0.005, result=8, judged=False))
+    assert house.evaluate()[case.id].category is Category.EQUIVALENCE_FAILED
+
+
+@pytest.mark.parametrize(
+    ("side", "setups"),
+    [
+        (ScriptedSide(call_s=0.001), 4),
+        (ScriptedSide(call_s=0.001, setup_s=0.001), 2),
+        (ScriptedSide(call_s=0.001, setup_s=0.5), 0),
+        (ScriptedSide(call_s=0.05, setup_s=0.03), 1),
+        (ScriptedSide(call_s=0.05, setup_s=0.5), 0),
+        (ScriptedSide(call_s=0.001, style="benchmark"), 1),
+    ],
+)
+def test_data_are_made_anew_as_often_as_that_is_cheap(house, side, setups):
+    house.sides = {BASELINE: side, HUMAN: side}
+    case = house.agent(side)
+    assert house.evaluate()[case.id].protocol["setups"] == setups
+
+
 def test_what_was_noticed_of_a_side_that_is_turned_away_is_told(house):
     case = house.agent(None)
-    patch = read_patch(PATCH.replace(b"minivllm/evictor.py", b"sitecustomize.py"), house.repo)
+    patch = read_patch(PATCH + PATCH.replace(b"minivllm/evictor.py", b"sitecustomize.py"), house.repo)
     fails = {"load": Raises("ImportError", "No module named 'triton'")}
     house.sides[Side(Role.PATCHED, case.id)] = ScriptedSide(patch=patch, mishaps=fails)
     outcome = house.evaluate()[case.id]
-    assert outcome.category is Category.IMPORT_ERROR
+    assert outcome.category is Category.PATCHED_IMPORT_ERROR
     assert any("sitecustomize" in flag for flag in outcome.integrity.flags)
 
 

@@ -153,7 +153,7 @@ FOUR = Machine(cpus=4, allowed=(0, 1, 2, 3), siblings=((0, 2), (1, 3)))
     ("pin", "threads", "machine", "place"),
     [
         ("off", 1, FOUR, Place()),
-        ("auto", 1, FOUR, Place((3,), (0, 2), for_one_thread=True)),
+        ("auto", 1, FOUR, Place((3,), (0, 2), for_one_thread=True, is_apart=True)),
         ("auto", 4, FOUR, Place()),
         ("auto", 1, Machine(allowed=(5,)), Place()),
         ("auto", 1, Machine(allowed=(0, 1), siblings=((0, 1),)), Place((1,), (0,), for_one_thread=True)),

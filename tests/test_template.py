@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pytest_perfagents import worker
@@ -102,6 +104,30 @@ def test_forks_share_the_hash_seed_and_not_the_environment_of_each_other(templat
         said.append((root / "out").read_text().split())
     assert said[0][0] == said[1][0]
     assert [each[1] for each in said] == ["first", "None"]
+
+
+def test_what_a_fork_leaves_behind_is_ended_with_it(template, tmp_path):
+    root, script = side(tmp_path, "one", 1)
+    file = tmp_path / "child"
+    (root / "pkg" / "__init__.py").write_text(f"""
+import os, time
+VALUE = 1
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        open({str(file)!r}, "w").write(str(os.getpid()))
+        time.sleep(60)
+    os._exit(0)
+os.wait()
+""")
+    started = fork(template, root)
+    assert started.request("load", 30.0, script=str(script)).ok
+    deadline = time.monotonic() + 10
+    while not (file.exists() and file.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    child = int(file.read_text())
+    started.close()
+    assert not psutil.pid_exists(child)
 
 
 def test_closing_the_template_ends_its_forks(tmp_path):

@@ -101,6 +101,23 @@ def test_what_is_looked_at_is_forked_of_one_template_for_each_hash_seed():
     assert (one.closed, two.closed, nursery.is_open) == (1, 1, False)
 
 
+def test_a_template_that_forks_no_more_is_left(tmp_path):
+    nursery, place = Nursery(is_wanted=True), Place()
+    nursery.open(place, ["torch"])
+
+    class Broken(Stall):
+        def start_worker(self, *, seed, padding, template=None):
+            super().start_worker(seed=seed, padding=padding, template=template)
+            if template is not None:
+                raise WorkerEnded(Execution((), Ending.NOT_STARTED, None, "", "", 0.0), "start")
+
+    side = Broken()
+    for _ in range(2):
+        nursery.start(side, 1, 1.0)
+    assert side.forked_of == [*place.made, None, None]
+    assert (place.made[0].closed, nursery.has(1)) == (1, False)
+
+
 @pytest.mark.parametrize(("is_wanted", "modules"), [(False, ["torch"]), (True, [])])
 def test_nothing_is_forked_where_it_is_not_wanted_or_there_is_nothing_to_share(is_wanted, modules):
     nursery = Nursery(is_wanted=is_wanted)

@@ -1038,3 +1038,25 @@ def test_run_test_that_raises(place: Place) -> None:
     assert run.error is not None
     assert run.error["type"] == "TypeError"
     assert run.execution.code == 1
+
+
+def test_every_block_of_a_turn_is_as_likely_to_be_looked_at():
+    keep, counts = worker.make_keeper(), [0] * 12
+    for _ in range(4000):
+        kept = []
+        for number in range(len(counts)):
+            keep(kept, [(number, place) for place in range(3)], number)
+        assert kept[-1] == (len(counts) - 1, 2)
+        assert len(kept) == worker.MOST_KEPT + 1
+        for number, _ in kept[:-1]:
+            counts[number] += 1
+    expected = 4000 * worker.MOST_KEPT / len(counts)
+    assert all(abs(count - expected) < 6 * expected**0.5 for count in counts)
+
+
+def test_what_a_block_is_worth_is_one_of_its_results():
+    keep, kept = worker.make_keeper(), []
+    keep(kept, ["a"], 0)
+    assert kept == ["a", "a"]
+    keep(kept, ["b"], 1)
+    assert kept == ["a", "b", "b"]

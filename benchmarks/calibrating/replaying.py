@@ -23,8 +23,8 @@ from pytest_perfagents.judgement import judge
 from pytest_perfagents.measurement.trial import rule_of
 from pytest_perfagents.model import BASELINE, Category, Change, Comparison, Role, Side, SideSamples
 
-DRAWS = 100
-"""Of trials that use up their budget, for each slowdown."""
+DRAWS = 200
+"""Trials at most that use up their budget, for each slowdown."""
 CANDIDATE = Side(Role.PATCHED, "candidate")
 Times = Mapping[str, Any]
 
@@ -130,15 +130,18 @@ def trials(starts: Sequence[PairedStart], cost_s: float, budget_s: float, protoc
 def power(starts: Sequence[PairedStart], cost_s: float, budget_s: float, protocol: ProtocolConfig, seed: int) -> Share:
     """In how many trials that use up their budget the stated interval lies below 1, whatever it has shown before.
 
-    Each trial is a draw of as many recorded starts as the budget pays for, none of them twice (subsampling: Politis,
-    Romano & Wolf 1999). All draws together count for as many trials as have no start in common.
+    A trial is a run of as many recorded starts, one after the other, as the budget pays for; it begins anywhere
+    (overlapping subsamples of a series: Politis, Romano & Wolf 1999). All of them together count for as many trials as
+    have no start in common.
     """
-    most, random = affordable_starts(cost_s, budget_s, protocol), Random(seed)
+    most = affordable_starts(cost_s, budget_s, protocol)
     if len(starts) < most:
         return Share(0, 0)
-    found = sum(compare(random.sample(starts, most), protocol).high < 1 for _ in range(DRAWS))
+    begins = range(len(starts) - most + 1)
+    begins = begins if len(begins) <= DRAWS else Random(seed).sample(begins, DRAWS)
+    found = sum(compare(starts[begin : begin + most], protocol).high < 1 for begin in begins)
     disjoint = len(starts) / most
-    return Share(disjoint * found / DRAWS, disjoint)
+    return Share(disjoint * found / len(begins), disjoint)
 
 
 def _trial(starts: Sequence[PairedStart], cost_s: float, protocol: ProtocolConfig) -> Trial:

@@ -22,10 +22,11 @@ METHOD = """- **Recording.** Five workloads, each a call that does its unit of w
 - **False verdict**: an A/A trial that claims a change in either of its two answers. **Found**: the stated
   95 % interval lies below 1. **Called slower**: the claim, for which the protocol asks more than for the
   interval.
-- **Smallest slowdown found in 90 % of trials**: of trials that use up their budget. Each is a draw of as many
-  starts as the budget pays for, without repetition; a hundred draws count for no more trials than have no
-  start in common. It lies where the monotone power curve crosses 90 %, straight between the injected effects,
-  never below the smallest of them; its interval comes from curves drawn from the posterior of each share.
+- **Smallest slowdown found in 90 % of trials**: of trials that use up their budget. Each is a run of as many
+  starts as the budget pays for and may begin at any start, so that trials overlap; all of them count for no
+  more than have no start in common. It lies where the monotone power curve crosses 90 %, straight between the
+  injected effects, never below the smallest of them; its interval comes from curves drawn from the posterior
+  of each share.
 - **Intervals** of shares are Clopper and Pearson's; of means, Student's. For the median over workloads, the
   medians of the workloads' ends.
 - **Harness share**: from the first timed turn's question to the last one's answer in a start with two

@@ -62,7 +62,7 @@ class RepoConfig:
 class ProtocolConfig:
     """How to measure: ``[perfagents.protocol]``. ``measure_s`` is a whole commit's, ``turn_s`` one turn's.
 
-    ``gpu_warmup_s`` is for each process that uses a GPU; ``l2_flush`` empties the GPU's cache before every turn.
+    ``gpu_warmup_s`` is for each process that uses a GPU; ``l2_flush`` empties the GPU's cache before each block.
     """
 
     threshold: float = 0.05

@@ -878,6 +878,10 @@ def make_quiet() -> tuple[Callable[[], None], Callable[[], None]]:
     return quiet, loud
 
 
+MOST_KEPT = 4
+"""Blocks of a turn of which a result is kept."""
+
+
 class Recorder:
     """Stands in for pytest-benchmark's fixture: what it is called with is the experiment of this turn."""
 
@@ -942,12 +946,21 @@ class Recorder:
 
 
 def make_keeper() -> Callable[[list[Any], list[Any], int], None]:
-    """``keep(kept, results, number)``: after ``number`` blocks before, one result of any of them, and all of this."""
+    """``keep(kept, results, number)``: of block ``number``. Kept are one result of some blocks, and the last of all.
+
+    Every block is as likely to be among them (reservoir sampling, Vitter 1985, algorithm R).
+    """
     urandom, number_of = os.urandom, int.from_bytes
 
     def keep(kept: list[Any], results: list[Any], number: int) -> None:
-        is_kept = number and number_of(urandom(4), "little") % (number + 1)
-        kept[1 if is_kept else 0 :] = results
+        chance = number_of(urandom(8), "little")
+        one, place = results[chance % len(results)], chance // len(results) % (number + 1)
+        if number < MOST_KEPT:
+            kept[-1:] = [one, results[-1]]
+            return
+        if place < MOST_KEPT:
+            kept[place] = one
+        kept[-1] = results[-1]
 
     return keep
 
@@ -2079,7 +2092,8 @@ class Script:
         self._loud()
         self._results.clear()  # what is freed here is freed outside the timed call
         try:
-            taken = self._benchmark(iterations) if self._style == "benchmark" else self._drive(iterations, setups)
+            drive = self._benchmark if self._style == "benchmark" else self._drive
+            taken = drive(iterations, setups)
         except BaseException:
             self._loud()
             raise
@@ -2104,6 +2118,7 @@ class Script:
             calls = iterations * (number + 1) // blocks - iterations * number // blocks
             taken = self._timed(self._functions["experiment"], args, kwargs, calls)
             self._keep(results, taken.pop("results"), number)
+            del args, kwargs  # the next data shall find their memory free
             total.update(summed(total, taken))
         return {**total, "results": results}
 
@@ -2130,8 +2145,9 @@ class Script:
         self._data[:] = [made]
         return setup_ns
 
-    def _benchmark(self, iterations: int) -> dict[str, Any]:
-        self._scatter()
+    def _benchmark(self, iterations: int, setups: int) -> dict[str, Any]:
+        if setups:
+            self._scatter()
         self._phase = "experiment"
         self._tracer.enter("setup")
         recorder = Recorder(self._timed, iterations, self._tracer, self._loud, self._keep)
@@ -2533,6 +2549,7 @@ def serve_forks(spec: Mapping[str, Any]) -> None:
         except BaseException:
             continue
     control.send(json.dumps({"threads": len(os.listdir("/proc/self/task"))}).encode())
+    forks: set[int] = set()
     while True:
         message, received, _, _ = control.recvmsg(MESSAGE_BYTES, socket.CMSG_SPACE(3 * 4))
         if not message:
@@ -2542,15 +2559,33 @@ def serve_forks(spec: Mapping[str, Any]) -> None:
         if "reap" in request:
             status = os.waitpid(request["reap"], 0)[1]
             code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+            forks.discard(request["reap"])
+            kill_children(but=forks)
             control.send(json.dumps({"code": code}).encode())
             continue
         parent, pid = os.getpid(), os.fork()
         if pid == 0:
             control.close()
             become_worker(request, pipes, parent)
+        forks.add(pid)
         for pipe in pipes:
             os.close(pipe)
         control.send(json.dumps({"pid": pid}).encode())
+
+
+def kill_children(but: Iterable[int]) -> None:
+    """End what forks that are gone left behind: it has become our child. Whoever forks faster is tried for long."""
+    for _ in range(1000):
+        try:
+            with open("/proc/self/task/" + str(os.getpid()) + "/children") as file:
+                strangers = set(map(int, file.read().split())) - set(but)
+            if not strangers:
+                return
+            for pid in strangers:
+                os.kill(pid, SIGKILL)
+                os.waitpid(pid, 0)
+        except OSError:
+            return  # the kernel does not tell
 
 
 def become_worker(request: Mapping[str, Any], pipes: Sequence[int], parent: int) -> None:

@@ -96,7 +96,7 @@ class ChannelWorker:
 
     def wait(self, timeout_s: float, expected_s: float | None = None, then: Callable[[], None] | None = None) -> Reply:
         """The answer to the request posted last."""
-        assert self.hello is not None
+        _ = self.hello
         passed_s = time.perf_counter() - self._wall_s
         awake_at = None if expected_s is None else time.monotonic() + expected_s - passed_s
         answer, wall_s = self._answer(self._op, self._id, timeout_s, awake_at)
@@ -140,6 +140,8 @@ class ChannelWorker:
                 line = self._child.receive(deadline, awake_at)
                 wall_s = time.perf_counter() - self._wall_s
                 answer = _read(line, request_id)
+                if answer is None and time.monotonic() >= deadline:
+                    raise TimeoutError
         except TimeoutError:
             self._closed = self._child.end(timed_out=True, note=f"no answer to {op} in {timeout_s:.3g} s")
             raise WorkerEnded(self._closed, op) from None

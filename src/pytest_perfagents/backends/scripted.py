@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -92,7 +92,8 @@ class ScriptedSide:
     ``outside`` what an honest clock reads per second that the worker claims. ``child_cpu_share`` is CPU per second of
     each of its ``children``, ``hidden_cpu_s`` what a turn spends beside its calls; ``intact`` answers `intact`.
     ``mishaps`` maps an operation (``start`` too) to what happens instead, ``("turn", 3)`` to what happens at its fourth
-    time in a process. ``equal`` answers ``check``; ``result`` is what it gives and ``judged`` what a script's check
+    time in a process, ``fork_mishaps`` the same for forks; ``shared`` is what it loads from outside.
+    ``equal`` answers ``check``; ``result`` is what it gives and ``judged`` what a script's check
     says of that in a process of the baseline, None: as ``equal``; both may be functions of the `Moment`.
     ``shifted_call_s`` is the time of a call with other random data, where it is another one. ``lines`` answers
     ``traced``. ``program`` answers `run_program`, ``returned`` is what ``run_test`` gives. ``cuda``: it uses a GPU,
@@ -126,6 +127,8 @@ class ScriptedSide:
     judged: bool | Callable[[Moment], bool] | None = None
     stores: bool = True
     mishaps: Mapping[str | tuple[str, int], Mishap] = field(default_factory=dict)
+    fork_mishaps: Mapping[str | tuple[str, int], Mishap] = field(default_factory=dict)
+    shared: tuple[str, ...] = ()
     modules: Mapping[str, str | None] = field(default_factory=dict)
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     lines: Mapping[str, LinesByFile] = field(default_factory=dict)
@@ -258,6 +261,9 @@ class ScriptedWorker:
             "gpu_bytes": self._side.gpu_bytes,
         }
 
+    def _shared(self) -> dict[str, Any]:
+        return {"modules": list(self._side.shared)}
+
     def _store(self, path: str) -> dict[str, Any]:
         self._need_result()
         if self._side.stores:
@@ -332,6 +338,14 @@ class Refused(Exception):  # noqa: N818
     """A request that makes no sense now."""
 
 
+class ScriptedTemplate:
+    """A process that can be forked."""
+
+    def close(self) -> Execution:
+        """It ends."""
+        return Execution(("template",), Ending.EXITED, 0, "", "", 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class ScriptedWorkspace:
     """A side as described; only ``scratch`` is real."""
@@ -355,13 +369,17 @@ class ScriptedWorkspace:
         """A made-up machine."""
         return {"python": "3.11.0", "platform": "scripted", "backend": "scripted"}
 
-    def start_template(self, modules: Sequence[str], *, seed: int, timeout_s: float) -> None:
-        """There is none."""
+    def start_template(self, modules: Sequence[str], *, seed: int, timeout_s: float) -> ScriptedTemplate:
+        """A template that needs nothing."""
+        return ScriptedTemplate()
 
     def start_worker(self, *, seed: int, padding: int, template: object = None) -> ScriptedWorker:
         """A worker whose noise comes from the seed and the side."""
         random = Random(f"{seed}/{padding}/{self.side}")
-        worker = ScriptedWorker(self.behaviour, self.clock, next(self.pids), random, seed)
+        behaviour = self.behaviour
+        if template is not None:
+            behaviour = replace(behaviour, mishaps={**behaviour.mishaps, **behaviour.fork_mishaps})
+        worker = ScriptedWorker(behaviour, self.clock, next(self.pids), random, seed)
         self.live.append(worker)
         return worker
 

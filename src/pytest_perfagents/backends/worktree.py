@@ -79,7 +79,7 @@ class WorktreeWorkspace:
             return None
 
     def start_worker(self, *, seed: int, padding: int, template: base.Template | None = None) -> RoomWorker:
-        """Start a process in a room of its own and wait for its greeting; raises WorkerEnded."""
+        """Start a process in a room of its own; raises WorkerEnded where the template is gone."""
         room = self._room()
         argv = (str(self.interpreter.python), str(self.interpreter.worker))
         command = Command(argv, self.root, self.environment(room.folder, seed, padding), START_S)

@@ -12,13 +12,15 @@ from pytest_perfagents.judgement.machine import Machine
 class Place:
     """``cpus`` for timed processes, ``elsewhere`` for the harness; empty: as it is. ``nice`` is added to theirs.
 
-    ``for_one_thread``: only where every side computes on one thread, or a patch that uses more would lose its gain.
+    ``is_apart``: they share no core. ``for_one_thread``: only where every side computes on one thread, or a patch that
+    uses more would lose its gain.
     """
 
     cpus: tuple[int, ...] = ()
     elsewhere: tuple[int, ...] = ()
     nice: int = 0
     for_one_thread: bool = False
+    is_apart: bool = False
 
 
 def place_for(
@@ -38,5 +40,7 @@ def place_for(
     else:
         return Place(nice=nice)
     core = {cpu for group in machine.siblings if cpus & set(group) for cpu in group}
-    others = (allowed - cpus - core) or (allowed - cpus)
-    return Place(tuple(sorted(cpus)), tuple(sorted(others)) if cpus else (), nice, pin == "auto")
+    apart = allowed - cpus - core
+    others = apart or (allowed - cpus)
+    elsewhere = tuple(sorted(others)) if cpus else ()
+    return Place(tuple(sorted(cpus)), elsewhere, nice, pin == "auto", bool(cpus and apart))

@@ -80,18 +80,24 @@ class Gate:
             *workspace.flags,
             *scanning.scan_patch(workspace, self.script, self._repo),
         ]  # before it can change files
-        if self.nursery.is_open:
-            noticed = [*flags]
-            try:
-                admitted = self._admit(workspace, baseline, case, noticed)
-            except Rejected as rejection:
-                if rejection.failure.category.name.endswith("TIMEOUT"):
-                    raise
-            else:
-                if noticed == flags:
-                    return admitted
-        with self.nursery.closed():  # what goes wrong in a fork may be the template's fault
+        if not self.nursery.is_open or baseline is None or baseline.results is None:
             return self._admit(workspace, baseline, case, flags)
+        noticed, learned = [*flags], baseline.results.learned()
+        try:
+            admitted = self._admit(workspace, baseline, case, noticed)
+        except Rejected as rejection:
+            if self.patience.is_over:
+                raise
+            noticed.append(f"in a forked process it was rejected: {rejection.failure.reason}")
+        else:
+            if noticed == flags:
+                return admitted
+            noticed.clear()
+        baseline.results.forget(learned)
+        with self.nursery.closed():  # what went wrong may be the template's fault
+            admitted = self._admit(workspace, baseline, case, flags)
+        admitted.flags.extend(noticed[-1:])
+        return admitted
 
     def _admit(self, workspace: Workspace, baseline: Admitted | None, case: Case | None, flags: list[str]) -> Admitted:
         side = workspace.side

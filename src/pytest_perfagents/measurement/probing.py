@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_perfagents.backends.base import Reply, Worker, WorkerEnded, Workspace
+from pytest_perfagents.judgement.schedule import LONGEST_SETUP
 from pytest_perfagents.measurement.arena import Patience, Trouble, error_in
 from pytest_perfagents.measurement.evidence import Evidence, Verdict, Witness
 from pytest_perfagents.measurement.templates import DEAR_S, Nursery
@@ -30,7 +31,7 @@ class Probe:
 
     ``equal`` and ``message`` are what the script's check said inside the process. ``evidence`` is of the last of
     ``calls`` calls; ``is_steady``: the baseline's first call gave the same. ``shared`` are the
-    modules from outside the workspace that a baseline with a dear start-up has loaded.
+    modules from outside the workspace that a baseline with a dear start-up has loaded. ``is_forked``: it was a fork.
     """
 
     style: str
@@ -49,6 +50,7 @@ class Probe:
     calls: int = 1
     is_steady: bool = False
     shared: tuple[str, ...] = ()
+    is_forked: bool = False
 
 
 @dataclass(slots=True)
@@ -103,7 +105,7 @@ def probe(
             is_steady = before is not None and before == evidence.returned
         stored = (reference.evidence if reference is not None else evidence).stored
         verdict = witness.check(stored) if stored else Verdict(None, "there is no stored result of the baseline")
-        usual = _usual(ask, later) if calls > 1 else first
+        usual = _usual(ask, first, later) if calls > 1 else first
         is_asked = reference is None and startup_s > DEAR_S
         shared = ask("shared", Stage.CHECK).value.get("modules") or () if is_asked else ()
         seen = ask("modules", Stage.CHECK).value
@@ -128,16 +130,21 @@ def probe(
         calls,
         is_steady,
         tuple(shared),
+        nursery.has(PROBE_HASH_SEED),
     )
 
 
-def _usual(ask: Callable[..., Reply], later: Mapping[str, Any]) -> Mapping[str, int]:
-    """Nanoseconds of a warm call and of a warm set-up; where calls are long, those of the ``later`` call."""
-    if later["wall_ns"] / 1e9 >= SHORT_CALL_S:
-        return later
+def _usual(ask: Callable[..., Reply], first: Mapping[str, Any], later: Mapping[str, Any]) -> Mapping[str, int]:
+    """Nanoseconds of a warm call and of a warm set-up.
+
+    A long call is taken as the ``later`` one was, and a dear set-up, which may not bear to be done twice, as the first.
+    """
+    if later["wall_ns"] >= SHORT_CALL_S * 1e9:
+        return {"wall_ns": later["wall_ns"], "setup_ns": first["setup_ns"]}
     calls = max(1, int(SHORT_CALL_S * 1e9 / max(later["wall_ns"], 1000)) // 2)
-    block = ask("turn", Stage.RUN, iterations=calls, setups=1).value
-    return {"wall_ns": block["wall_ns"] // calls, "setup_ns": block["setup_ns"]}
+    is_dear = first["setup_ns"] >= LONGEST_SETUP * SHORT_CALL_S * 1e9
+    block = ask("turn", Stage.RUN, iterations=calls, setups=int(not is_dear)).value
+    return {"wall_ns": block["wall_ns"] // calls, "setup_ns": first["setup_ns"] if is_dear else block["setup_ns"]}
 
 
 def trace(

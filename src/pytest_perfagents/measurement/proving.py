@@ -93,7 +93,7 @@ def _beside(track: Track) -> shifts.Beside:
 
 
 def _first_calls(track: Track, probe: Probe) -> shifts.FirstCalls:
-    return shifts.FirstCalls(probe.first_cpu_s, track.first_call_s)
+    return shifts.FirstCalls(probe.first_cpu_s, track.first_call_s, probe.is_forked)
 
 
 def _doubt(arena: Arena, side: Side) -> claims.Doubt | None:

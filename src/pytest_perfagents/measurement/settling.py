@@ -29,17 +29,17 @@ def chosen_place(protocol: ProtocolConfig) -> Place:
 def settled(arena: Arena, live: dict[Side, Live]) -> Iterator[bool]:
     """Moves the workers, which have loaded their scripts side by side, to the place where they take turns.
 
-    Gives whether the harness has a CPU of its own.
+    Gives whether the harness has a core of its own.
     With ``pin = "auto"`` the first start runs free and shows whether every side computes on one thread.
     """
     place = arena.place
     if place.for_one_thread and not all(_is_alone(arena.tracks[side]) for side, _ in in_play(arena, live)):
-        place = replace(place, cpus=(), elsewhere=())
+        place = replace(place, cpus=(), elsewhere=(), is_apart=False)
     if place.cpus or place.nice:
         for _, each in in_play(arena, live):
             arena.placed.update(each.worker.put(place))
     with keeping_off(place):
-        yield bool(place.elsewhere)
+        yield place.is_apart
 
 
 def _is_alone(track: Track) -> bool:

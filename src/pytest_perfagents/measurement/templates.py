@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from pytest_perfagents.backends.base import Template, Worker, Workspace
+from pytest_perfagents.backends.base import Template, Worker, WorkerEnded, Workspace
 from pytest_perfagents.judgement.schedule import StartPlan
 
 DEAR_S = 1.0
@@ -54,7 +54,18 @@ class Nursery:
             return workspace.start_worker(seed=seed, padding=0)
         if seed not in self._templates:
             self._templates[seed] = self._baseline.start_template(self._modules, seed=seed, timeout_s=timeout_s)
-        return workspace.start_worker(seed=seed, padding=0, template=self._templates[seed])
+        template = self._templates[seed]
+        if template is not None:
+            try:
+                return workspace.start_worker(seed=seed, padding=0, template=template)
+            except WorkerEnded:  # it does not fork any more
+                self._templates[seed] = None
+                template.close()
+        return workspace.start_worker(seed=seed, padding=0)
+
+    def has(self, seed: int) -> bool:
+        """Whether processes with this hash seed are forked now."""
+        return self.is_open and self._templates.get(seed) is not None
 
     def close(self) -> None:
         """End the template processes."""

@@ -20,7 +20,7 @@ from pytest_perfagents.measurement.arena import Arena, Lease, Pace, Patience, Pr
 from pytest_perfagents.measurement.counting import Counts, count_arena, with_counts
 from pytest_perfagents.measurement.guarding import Guard
 from pytest_perfagents.measurement.settling import chosen_place
-from pytest_perfagents.measurement.templates import DEAR_S, Nursery
+from pytest_perfagents.measurement.templates import DEAR_S, STARTS, Nursery
 from pytest_perfagents.model import (
     BASELINE,
     HUMAN,
@@ -81,6 +81,7 @@ class Trial:
                     if side == BASELINE:
                         nursery.open(self.admitted[side].workspace, self.admitted[side].probe.shared)
                 guard.settle(side)
+            nursery.close()  # nothing that admission left behind may live on beside the timed starts
             arena.workspaces = {side: entry.workspace for side, entry in self.admitted.items()}
             if BASELINE in self.admitted:
                 environment = self._environment()
@@ -267,13 +268,16 @@ def pace_for(config: Config, probes: Mapping[Side, probing.Probe], budget_s: flo
     iterations = schedule.batch(baseline.call_s, slowest_s, protocol.turn_s)
     setup_s = max(probe.setup_s for probe in probes.values())
     setups = schedule.setups_per_turn(iterations, setup_s, max(protocol.turn_s, iterations * baseline.call_s))
+    setups = min(setups, 1) if baseline.style == "benchmark" else setups  # a test sets up in its own body
     round_s = sum(iterations * probe.call_s + setups * probe.setup_s for probe in probes.values())
     affordable = int(budget_s / protocol.looks[0] / max(round_s, 1e-9))
     if affordable < protocol.turns:
         is_dear = baseline.call_s > budget_s / protocol.looks[0]  # warm-ups go only where the baseline itself is dear
         warmups = min(protocol.warmups, max(0, affordable - 1)) if is_dear else protocol.warmups
         return Pace(iterations, max(1, affordable), setups, warmups)
-    turns = schedule.turns_per_start(baseline.startup_s, round_s, protocol.turns)
+    is_forked = protocol.template and bool(baseline.shared)
+    startup_s = baseline.startup_s / STARTS if is_forked else baseline.startup_s
+    turns = schedule.turns_per_start(startup_s, round_s, protocol.turns)
     return Pace(iterations, turns, setups, protocol.warmups)
 
 

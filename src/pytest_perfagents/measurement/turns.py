@@ -17,7 +17,7 @@ from pytest_perfagents.processes.gpus import peak_bytes
 def take_turns(arena: Arena, live: dict[Side, Live], pace: Pace, number: int, *, stays_awake: bool) -> None:
     """All turns of start ``number``, in mirrored order; whatever is asked between two of them waits for the first.
 
-    ``stays_awake``: this thread has a CPU of its own, which may be awake when an answer is due.
+    ``stays_awake``: this thread has a core of its own, which may be awake when an answer is due.
     """
     order = deque(schedule.turn_order(list(live), pace.turns, Random(f"{arena.protocol.seed}/{number}/turns")))
     asked: list[Side] = []
@@ -37,12 +37,12 @@ def take_turns(arena: Arena, live: dict[Side, Live], pace: Pace, number: int, *,
         is_chosen = chosen is not None and len(each.walls) == chosen.turn
         comes_again = next((each for each in order if each not in arena.lost), None) == side
         expected_s = each.answers_in_s if stays_awake else None
-        then = None if is_chosen or comes_again else ask_next
+        then = None if is_chosen or comes_again or each.company.cpu_s else ask_next
         reply = wait_for(arena, side, each, Stage.RUN, expected_s, then)
         if reply is not None:
             if chosen is not None and is_chosen:
                 look_at_result(arena, side, each, chosen)
-            watching.after_turn(each, reply, setups=pace.setups)
+            watching.after_turn(each, reply, is_fresh=pace.setups > 0)
             _note(each, reply, pace.iterations)
         ask_next()
     for _, each in in_play(arena, live):

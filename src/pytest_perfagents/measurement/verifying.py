@@ -53,6 +53,19 @@ class Results:
             return False
         return any(differing(each, shown.returned) is None for each in (own.returned, *self.accepted.get(side, ())))
 
+    def learned(self) -> tuple[Reference, FreshInputs]:
+        """What judging has shown of the baseline so far."""
+        fresh = self.fresh
+        kept = replace(fresh, references={**fresh.references}, baseline_s={**fresh.baseline_s})
+        return replace(self.reference), kept
+
+    def forget(self, learned: tuple[Reference, FreshInputs]) -> None:
+        """Go back to what was `learned`."""
+        was, fresh = learned
+        self.reference.way, self.reference.changing = was.way, was.changing
+        self.fresh.references, self.fresh.baseline_s = fresh.references, fresh.baseline_s
+        self.fresh.doubt = fresh.doubt
+
     def note(self, side: Side, flags: tuple[str, ...]) -> None:
         """Something that was noticed, once."""
         known = self.flags.setdefault(side, [])

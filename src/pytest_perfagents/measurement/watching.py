@@ -28,10 +28,10 @@ def before_turn(each: Live) -> None:
         )
 
 
-def after_turn(each: Live, reply: Reply, *, setups: int) -> None:
-    """Note what one of the ``setups`` of this turn took, if there was any, and who is there now."""
-    if setups:
-        each.setups_s.append(reply.value["setup_ns"] / 1e9 / setups)
+def after_turn(each: Live, reply: Reply, *, is_fresh: bool) -> None:
+    """Note the set-up of this turn, if there was any, and who is there now."""
+    if is_fresh:
+        each.setups_s.append(reply.value["setup_ns"] / 1e9)
     if len(each.walls) % LOOK_EVERY == 0 or has_company(each, reply):
         each.company = each.worker.company()
 

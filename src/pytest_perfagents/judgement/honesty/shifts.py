@@ -149,10 +149,14 @@ def _much_dearer(what: str, before_s: Sequence[float], after_s: Sequence[float],
 
 @dataclass(frozen=True, slots=True)
 class FirstCalls:
-    """CPU seconds of one side's first call: in the very first process, and in the processes of the starts."""
+    """CPU seconds of one side's first call: in the very first process, and in the processes of the starts.
+
+    ``is_forked``: the very first one found dear modules loaded, as those of the starts do.
+    """
 
     probe_s: float
     starts_s: Sequence[float]
+    is_forked: bool = False
 
 
 def process_flag(baseline: FirstCalls, candidate: FirstCalls) -> str | None:
@@ -165,7 +169,8 @@ def process_flag(baseline: FirstCalls, candidate: FirstCalls) -> str | None:
         return None
     usual_s, later_s = median(baseline.starts_s), median(candidate.starts_s)
     saved_s = usual_s - later_s
-    extra_s = candidate.probe_s - later_s - max(0.0, baseline.probe_s - usual_s)
+    loading_s = max(0.0, baseline.probe_s - usual_s) if baseline.is_forked == candidate.is_forked else 0.0
+    extra_s = candidate.probe_s - later_s - loading_s
     if saved_s < 0.05 * usual_s or extra_s < max(0.5 * saved_s, LEAST_FIRST_S):
         return None
     if candidate.probe_s <= 1.5 * max(candidate.starts_s):
