@@ -327,3 +327,21 @@ def test_what_cannot_be_rebuilt_says_so() -> None:
     rebuilder = Rebuilder()
     assert rebuilder.make(StructureReader(there).read()).x == 1.0
     assert not rebuilder.faithful
+
+
+def test_a_key_that_holds_itself_many_times_over_is_looked_into_once() -> None:
+    keys = []
+    for leaf in (1, 2):
+        key: Any = frozenset([leaf])
+        for _ in range(12):
+            key = frozenset([key, *((number, key) for number in range(16))])
+        keys.append(key)
+    one, other = keys
+    assert difference({one: 1}, {one: 2}) is not None
+    assert difference({one: 1}, {other: 1}) is not None
+
+
+def test_an_integer_that_no_float_can_hold_differs_from_a_float() -> None:
+    found = difference(1.5, 10**400)
+    assert found is not None
+    assert found.certain

@@ -14,6 +14,7 @@ import pytest
 from gitkit import ENV, commit, git, make_repository, snapshot, tree, write
 
 from pytest_perfagents.config import RepoConfig
+from pytest_perfagents.diskspace import delete_folder
 from pytest_perfagents.gitrepo.cache import lock_of
 from pytest_perfagents.gitrepo.command import run_git
 from pytest_perfagents.gitrepo.worktrees import GitFailure, Worktrees, baseline_revision, prune_all
@@ -447,3 +448,17 @@ def test_git_is_stopped_with_its_children_when_it_takes_too_long(tmp_path: Path)
     assert "took too long" in result.complaint
     time.sleep(1.2)
     assert not mark.exists()
+
+
+def test_folders_deeper_than_python_can_follow_are_removed(tmp_path: Path) -> None:
+    here, depth = os.open(tmp_path, os.O_RDONLY), 0
+    try:
+        while depth < 1500:
+            os.mkdir("d", dir_fd=here)
+            inner = os.open("d", os.O_RDONLY, dir_fd=here)
+            os.close(here)
+            here, depth = inner, depth + 1
+    finally:
+        os.close(here)
+    delete_folder(tmp_path / "d")
+    assert not (tmp_path / "d").exists()

@@ -123,6 +123,7 @@ def test_a_faster_patch_is_an_improvement_beside_the_humans(house):
     assert outcome.integrity.clock_ratio == pytest.approx(1.0)
     assert len(outcome.sides["patched"].cpu_s) == outcome.comparison.starts == 10
     assert outcome.protocol["iterations"] == 2  # 20 ms a turn
+    assert (outcome.protocol["threshold"], outcome.protocol["looks"]) == (0.05, (10, 20, 40, 80))
     assert outcome.fingerprint
 
 

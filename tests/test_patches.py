@@ -216,7 +216,7 @@ def test_a_traditional_patch_with_an_absolute_path(clone: Path) -> None:
     assert not out.exists()
 
 
-@pytest.mark.parametrize("target", ["../..", "/etc/passwd", "up/..", "../.git"])
+@pytest.mark.parametrize("target", ["../..", "/etc/passwd", "up/..", "../.git", "link"])
 def test_links_that_lead_out(clone: Path, target: str) -> None:
     (clone / "pkg/up").symlink_to("..")  # a link of the repository's own
     git(clone, "add", "pkg/up")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -53,7 +54,10 @@ def delete_folder(folder: Path) -> None:
         OSError: it is still there after several attempts.
     """
     for _ in range(_ATTEMPTS):
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+        except RecursionError:  # folders in folders, more than Python can follow
+            subprocess.run(["rm", "-rf", "--", folder], check=False, capture_output=True)
         if not folder.exists():
             return
         _make_writable(folder)
@@ -62,7 +66,7 @@ def delete_folder(folder: Path) -> None:
 
 
 def _make_writable(folder: Path) -> None:
-    with suppress(OSError):  # it may be going as we look at it
+    with suppress(OSError, RecursionError):  # it may be going as we look at it
         folder.chmod(0o700)
         for place, folders, _ in os.walk(folder):
             for name in folders:

@@ -1756,6 +1756,7 @@ def seed_all(offset: int) -> None:
 
 # --- what has been replaced -----------------------------------------------------------------------
 
+RARELY = 1_000_000  # objects more from one garbage collection to the next: as good as none
 REMEMBERED = ("builtins", "time", "gc", "json", "json.encoder", "json.decoder")
 CHECKED = (
     "math", "pickle", "random", "timeit", "datetime", "statistics", "numpy", "numpy.testing", "torch", "torch.testing",
@@ -1791,7 +1792,7 @@ class Originals:
         self._known = tuple(known)
         self._hooks = make_hooks()
         self._hooked = tuple(self._hooks())
-        self._collects = gc.isenabled
+        self._collects, self._threshold = gc.isenabled, gc.get_threshold
         self._builtins = frozenset(key for key in vars(builtins) if not key.startswith("_"))
         self._namespace: dict[str, Any] = {}
         self._text: ScriptNames | None = None
@@ -1822,7 +1823,10 @@ class Originals:
                     found.setdefault(each["name"], each)
             except Exception:
                 found.setdefault("the list of modules", {"name": "the list of modules", "file": None, "line": 0})
-        return {"replaced": list(found.values())[:REPLACED_LIMIT], "gc": self._collects()}
+        return {
+            "replaced": list(found.values())[:REPLACED_LIMIT],
+            "gc": self._collects() and 0 < self._threshold()[0] < RARELY,
+        }
 
     def _of_python(self) -> Iterator[dict[str, Any]]:
         for name, namespace, key, original in self._known:
@@ -2005,7 +2009,7 @@ class Script:
         self._describe = make_describe()
         self._targets = Targets(spec["packages"], self._describe)
         self._tracer, self._originals = Tracer(), Originals(spec["root"])
-        self._clock = time.perf_counter_ns
+        self._clock, self._cpu_clock = time.perf_counter_ns, time.process_time_ns
         self._python = platform.python_version()
         self._gpu = Gpu(spec)
         quiet, self._loud = make_quiet()
@@ -2104,14 +2108,16 @@ class Script:
         return {**taken, "threads": threads, "children": children}
 
     def _drive(self, iterations: int, setups: int) -> dict[str, Any]:
-        total: dict[str, Any] = {"setup_ns": 0}
+        total: dict[str, Any] = {"setup_ns": 0, "setup_cpu_ns": 0}
         results: list[Any] = []
         blocks = max(1, min(setups, iterations))
         for number in range(blocks):
             if setups:
                 self._scatter()
             if setups or not self._data:
-                total["setup_ns"] += self._make_data()
+                wall_ns, cpu_ns = self._make_data()
+                total["setup_ns"] += wall_ns
+                total["setup_cpu_ns"] += cpu_ns
             self._phase = "experiment"
             args, kwargs = call_plan(self._functions["experiment"], self._data[0])
             self._tracer.enter("call")
@@ -2132,18 +2138,18 @@ class Script:
         self._data.clear()
         self._ballast[:] = [bytes(size) for size in self._sizes()]
 
-    def _make_data(self) -> int:
-        """Call ``setup()``; nanoseconds."""
+    def _make_data(self) -> tuple[int, int]:
+        """Call ``setup()``; nanoseconds by wall and CPU clock."""
         self._phase = "setup"
         if self._shift is not None:
             seed_all(self._shift)
         self._tracer.enter("setup")
-        began = self._clock()
+        began, cpu = self._clock(), self._cpu_clock()
         made = self._functions["setup"]() if "setup" in self._functions else None
         self._gpu.wait()  # what setup() started on a GPU is part of it
-        setup_ns = self._clock() - began
+        taken = self._clock() - began, self._cpu_clock() - cpu
         self._data[:] = [made]
-        return setup_ns
+        return taken
 
     def _benchmark(self, iterations: int, setups: int) -> dict[str, Any]:
         if setups:

@@ -67,6 +67,7 @@ class _Comparison:
     def __init__(self) -> None:
         self._met: dict[tuple[int, int], tuple[Node, Node]] = {}  # holds the nodes, so that no id comes back
         self._looks = 0
+        self._keys = _Keys()
 
     def differences(self, want: Node, have: Node, path: str) -> Iterator[Difference]:
         """All of them."""
@@ -101,8 +102,11 @@ class _Comparison:
             if want.value != have.value:
                 yield Difference(path, f"{_shown(have)} instead of {_shown(want)}", True)
             return
-        one, tolerance = _array(want)
-        other, _ = _array(have)
+        try:
+            (one, tolerance), (other, _) = _array(want), _array(have)
+        except OverflowError:
+            yield Difference(path, f"{_shown(have)} instead of {_shown(want)}", True)
+            return
         yield from _gap(one, other, tolerance, path)
 
     def _sequences(self, want: Sequence[Node], have: Sequence[Node], path: str) -> Iterator[Difference]:
@@ -120,8 +124,8 @@ class _Comparison:
             yield from self.differences(one_node, other_node, f"{path}[{number}]")
 
     def _dicts(self, want: Node, have: Node, path: str) -> Iterator[Difference]:
-        wanted = {_key(key): (key, item) for key, item in want.value}
-        had = {_key(key): (key, item) for key, item in have.value}
+        wanted = {self._keys.of(key): (key, item) for key, item in want.value}
+        had = {self._keys.of(key): (key, item) for key, item in have.value}
         for name, (key, item) in wanted.items():
             if name not in had:
                 yield Difference(path, f"the key {_shown(key)} is missing", True)
@@ -132,7 +136,7 @@ class _Comparison:
                 yield Difference(path, f"the key {_shown(key)} should not be there", True)
 
     def _sets(self, want: Node, have: Node, path: str) -> Iterator[Difference]:
-        wanted, had = ({_key(item): item for item in node.value} for node in (want, have))
+        wanted, had = ({self._keys.of(item): item for item in node.value} for node in (want, have))
         if wanted.keys() == had.keys():
             return
         if all(item.kind in _NUMBERS for item in (*wanted.values(), *had.values())) and len(wanted) == len(had):
@@ -225,21 +229,34 @@ def _fit(nodes: Sequence[Node]) -> bool:
     return all(node.kind != "int" or abs(node.value) < 2**62 for node in nodes)
 
 
-def _key(node: Node, depth: int = 0) -> Any:
-    """Something hashable that is equal where Python's own keys are."""
-    if depth > _DEEP_KEY:
-        return ("deep",)
-    if node.kind in ("list", "tuple", "set"):
-        inner = [_key(item, depth + 1) for item in node.value]
-        return (node.kind, frozenset(inner) if node.kind == "set" else tuple(inner))
-    if node.kind in ("dict", "object"):
-        pairs = frozenset((_key(key, depth + 1), _key(item, depth + 1)) for key, item in node.value)
-        return (node.kind, _short(node.name), pairs)
-    if node.kind in ("array", "sample", "numbers", "opaque", "text"):
-        return (node.kind, node.name, node.value)
-    if node.kind in _NUMBERS:
-        return ("number", "nan" if node.value != node.value else node.value)
-    return (node.kind, node.value)
+class _Keys:
+    """Numbers that are equal where Python's own keys are; a node is looked into once, however many hold it."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], tuple[Node, int]] = {}  # holds the nodes, so that no id comes back
+        self._numbers: dict[Any, int] = {}
+
+    def of(self, node: Node, depth: int = 0) -> int:
+        """The node's."""
+        place = id(node), depth
+        if place not in self._known:
+            self._known[place] = node, self._numbers.setdefault(self._content(node, depth), len(self._numbers))
+        return self._known[place][1]
+
+    def _content(self, node: Node, depth: int) -> Any:
+        if depth > _DEEP_KEY:
+            return ("deep",)
+        if node.kind in ("list", "tuple", "set"):
+            inner = [self.of(item, depth + 1) for item in node.value]
+            return (node.kind, frozenset(inner) if node.kind == "set" else tuple(inner))
+        if node.kind in ("dict", "object"):
+            pairs = frozenset((self.of(key, depth + 1), self.of(item, depth + 1)) for key, item in node.value)
+            return (node.kind, _short(node.name), pairs)
+        if node.kind in ("array", "sample", "numbers", "opaque", "text"):
+            return (node.kind, node.name, node.value)
+        if node.kind in _NUMBERS:
+            return ("number", "nan" if node.value != node.value else node.value)
+        return (node.kind, node.value)
 
 
 def _short(name: str) -> str:

@@ -221,7 +221,7 @@ def error_in(reply: Reply) -> Mapping[str, Any] | None:
     """What went wrong by the worker's own word, or that its word cannot be the worker's."""
     if not reply.ok:
         return reply.error or {"type": "ValueError", "message": "the worker refused without a reason"}
-    if all(_is_time(reply.value.get(name, 0)) for name in ("wall_ns", "cpu_ns", "setup_ns")):
+    if all(_is_time(reply.value.get(name, 0)) for name in ("wall_ns", "cpu_ns", "setup_ns", "setup_cpu_ns")):
         return None
     return {"type": "ValueError", "message": "the worker's answer holds no times: something else answered"}
 

@@ -112,7 +112,7 @@ class Trial:
         probes = {side: entry.probe for side, entry in self.admitted.items()}
         budget_s = self._budget_s(probes)
         style = probes[BASELINE].style
-        self.notes |= {"style": style, "budget_s": round(budget_s, 1)}
+        self.notes |= {"style": style, "budget_s": round(budget_s, 1), **_rules(self.config.protocol)}
         if style in probing.DRIVEN_STYLES:
             pace = pace_for(self.config, probes, budget_s)
             self.notes |= {"iterations": pace.iterations, "turns": pace.turns, "warmups": pace.warmups}
@@ -254,6 +254,12 @@ class Trial:
         baseline = self.admitted[BASELINE]
         facts = {"machine": platform.machine(), "system": platform.platform(), "confined": baseline.record.confined}
         return {**facts, **baseline.workspace.describe()}
+
+
+def _rules(protocol: ProtocolConfig) -> dict[str, Any]:
+    """What a verdict depends on beside the data."""
+    names = ("threshold", "alpha", "confidence", "looks", "seed")
+    return {name: getattr(protocol, name) for name in names}
 
 
 def rule_of(protocol: ProtocolConfig) -> judge.Rule:

@@ -68,7 +68,7 @@ def _note(each: Live, reply: Reply, iterations: int) -> None:
     track.outside_s += reply.wall_s
     track.gaps_s.append(reply.wall_s - inside_s)
     each.gaps_s.append(reply.wall_s - inside_s)
-    each.accounted_cpu_s += value["cpu_ns"] / 1e9 + value["setup_ns"] / 1e9
+    each.accounted_cpu_s += (value["cpu_ns"] + value.get("setup_cpu_ns", value["setup_ns"])) / 1e9
     if value.get("cuda_ms") is not None:
         each.cudas.append(value["cuda_ms"] / 1e3 / iterations)
         track.gpu_turns.append((value["cuda_ms"] / 1e3, value["stream_ms"] / 1e3, value["wall_ns"] / 1e9))

@@ -51,7 +51,7 @@ def attach(item: pytest.Item, record: Json, *, resumed: bool) -> None:
     speedup = record["speedup"]
     item.user_properties[:] = [(name, value) for name, value in item.user_properties if name not in _PROPERTIES]
     item.user_properties += [
-        ("perfagents", json.dumps(without_samples(record), ensure_ascii=False)),
+        ("perfagents", json.dumps(without_samples(record))),
         ("perfagents_category", record["category"]),
         ("perfagents_speedup", f"{speedup['point']:.4g}" if speedup else ""),
     ]
@@ -79,7 +79,12 @@ def failure_text(record: Mapping[str, Any]) -> str:
     for name, value in record["evidence"].items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         lines.append(f"{name}:\n{text}" if "\n" in text else f"{name}: {text}")
-    return "\n".join(lines)
+    return _encodable("\n".join(lines))
+
+
+def _encodable(text: str) -> str:
+    """What pytest-xdist and XML can carry: lone surrogates, which a patch may raise, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def shape_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
