@@ -52,9 +52,9 @@ def evaluate(arguments: Sequence[str], condition: str) -> Iterator[Verdict]:
 def table(verdicts: Sequence[Verdict]) -> str:
     """A line for every run and condition."""
     lines = ["| run | condition | category | change | speedups |", "| --- | --- | --- | --- | --- |"]
-    for run in dict.fromkeys(each.run for each in verdicts):
+    for run, mine in by_run(verdicts).items():
         for condition in CONDITIONS:
-            some = [each for each in verdicts if (each.run, each.condition) == (run, condition)]
+            some = [each for each in mine if each.condition == condition]
             if some:
                 known = [each.speedup for each in some if each.speedup]
                 points = " ".join(f"{speedup['point']:.3f}" for speedup in known)

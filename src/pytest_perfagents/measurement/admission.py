@@ -76,27 +76,24 @@ class Gate:
             workspace = self.workspaces.enter_context(self.backend.workspace(self.case.run.commit, side, patch))
         except WorkspaceFailure as failure:
             raise Rejected(failure.failure) from None
-        flags = [
-            *workspace.flags,
-            *scanning.scan_patch(workspace, self.script, self._repo),
-        ]  # before it can change files
+        suspicions = scanning.scan_patch(workspace, self.script, self._repo)  # before it can change its own files
+        flags = [*workspace.flags, *suspicions]
         if not self.nursery.is_open or baseline is None or baseline.results is None:
             return self._admit(workspace, baseline, case, flags)
-        noticed, learned = [*flags], baseline.results.learned()
+        noticed, learned, doubts = [*flags], baseline.results.learned(), []
         try:
             admitted = self._admit(workspace, baseline, case, noticed)
         except Rejected as rejection:
             if self.patience.is_over:
                 raise
-            noticed.append(f"in a forked process it was rejected: {rejection.failure.reason}")
+            doubts.append(f"in a forked process it was rejected: {rejection.failure.reason}")
         else:
             if noticed == flags:
                 return admitted
-            noticed.clear()
         baseline.results.forget(learned)
         with self.nursery.closed():  # what went wrong may be the template's fault
             admitted = self._admit(workspace, baseline, case, flags)
-        admitted.flags.extend(noticed[-1:])
+        admitted.flags.extend(doubts)
         return admitted
 
     def _admit(self, workspace: Workspace, baseline: Admitted | None, case: Case | None, flags: list[str]) -> Admitted:

@@ -195,26 +195,18 @@ def wait_for(
     except WorkerEnded as end:
         arena.lost[side] = Trouble(stage, execution=end.execution)
         return None
-    return _accepted(arena, side, each, reply, stage)
-
-
-def request(arena: Arena, side: Side, each: Live, op: str, **arguments: Any) -> Reply | None:
-    """Ask for one operation; None where the side leaves the arena over it."""
-    stage = Stage.RUN if op == "turn" else Stage.VERIFY
-    try:
-        reply = each.worker.request(op, arena.patience.left_s, **arguments)
-    except WorkerEnded as end:
-        arena.lost[side] = Trouble(stage, execution=end.execution)
-        return None
-    return _accepted(arena, side, each, reply, stage)
-
-
-def _accepted(arena: Arena, side: Side, each: Live, reply: Reply, stage: Stage) -> Reply | None:
     error = error_in(reply)
     if error is None:
         return reply
     arena.lost[side] = Trouble(stage, error=error, execution=each.worker.close())
     return None
+
+
+def request(arena: Arena, side: Side, each: Live, op: str, **arguments: Any) -> Reply | None:
+    """Ask for one operation; None where the side leaves the arena over it."""
+    stage = Stage.RUN if op == "turn" else Stage.VERIFY
+    each.worker.send(op, **arguments)
+    return wait_for(arena, side, each, stage)
 
 
 def error_in(reply: Reply) -> Mapping[str, Any] | None:
