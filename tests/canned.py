@@ -134,7 +134,9 @@ class CannedEvaluator:
         known = Calibration(commit.arena, commit.name, "digest", "a machine", outcome.comparison, outcome.failure)
         if outcome.comparison is None:
             return known
-        return replace(known, noise_floor=0.004, detectable=0.012, starts=80, protocol={"budget_s": 20.0})
+        return replace(
+            known, noise_floor=0.004, detectable=0.012, starts=80, protocol={"budget_s": 20.0, "waited_s": 1.6}
+        )
 
     def _outcome(self, case: Case, together: int) -> Outcome:
         what = self.plan[case.run.item]

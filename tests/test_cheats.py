@@ -13,7 +13,7 @@ import pytest
 from cheats.corpus import KINDS, Place, Sample, arenas, load, load_all
 from cheats.running import Finding, missing, run_together
 
-STARTS = 6  # enough for every flag
+STARTS, MORE_STARTS = 6, 20  # enough for every flag where the machine is quiet, and where it is not
 ARENA = 6
 SAMPLES = load_all()
 ARENAS = arenas([sample for sample in SAMPLES if not missing(sample)], ARENA) + arenas(filter(missing, SAMPLES), 1)
@@ -51,9 +51,11 @@ def finding_of(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Callab
 
 @pytest.mark.parametrize("sample", [_parameter(sample) for arena in ARENAS for sample in arena])
 def test_cheats_are_caught_and_honest_ones_are_not_accused(
-    sample: Sample, finding_of: Callable[[Sample], Finding]
+    sample: Sample, finding_of: Callable[[Sample], Finding], place: Place, tmp_path: Path
 ) -> None:
     finding = finding_of(sample)
+    if sample.is_cheating and finding.is_open and not finding.right:
+        [finding] = run_together(place, [sample], tmp_path, starts=MORE_STARTS)
     assert finding.right, f"{finding.verdict}: {sample.does}\n{finding}"
 
 

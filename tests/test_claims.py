@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from pytest_perfagents.judgement.honesty.claims import Took, doubt, repeats_by_clock, savings
+from pytest_perfagents.judgement.honesty.claims import Took, compute_alone, doubt, doubt_of, repeats_by_clock, savings
 
 
 def around(seconds, spread=0.0, seed=1):
@@ -14,39 +14,39 @@ def around(seconds, spread=0.0, seed=1):
     return [random.gauss(seconds, spread) for _ in range(10)]
 
 
-def test_a_process_that_saves_what_is_claimed_raises_no_doubt():
-    assert doubt(around(0.1), around(0.1)) is None
-    assert doubt(around(0.1), around(0.07)) is None  # the import became 30 ms longer
-    assert doubt(around(0.1), around(5.0)) is None  # it does not say how many calls it makes
+def test_a_process_that_saves_what_is_claimed_raises_no_doubt_of():
+    assert doubt_of(around(0.1), around(0.1)) is None
+    assert doubt_of(around(0.1), around(0.07)) is None  # the import became 30 ms longer
+    assert doubt_of(around(0.1), around(5.0)) is None  # it does not say how many calls it makes
 
 
 def test_a_gain_that_only_the_scripts_clock_has_is_tampering():
-    found = doubt(around(0.1), around(0.0))
+    found = doubt_of(around(0.1), around(0.0))
     assert found.is_tampering
     assert found.says.startswith("by the script's clock its calls take 100 ms less")
     assert "the whole process takes" in found.says
 
 
 def test_a_process_that_takes_longer_by_as_much_may_compile_first():
-    found = doubt(around(0.1), around(-2.0))
+    found = doubt_of(around(0.1), around(-2.0))
     assert not found.is_tampering
     assert "2e+03 ms more" in found.says
 
 
 def test_rounds_are_judged_in_pairs():
     slow = [0.02, 0.2, 0.04, 0.3, 0.06, 0.1, 0.08, 0.4]  # a noisy machine lengthens both
-    assert doubt(slow, [each * 0.9 for each in slow]) is None
-    assert doubt(slow, [each * 0.1 for each in slow]).is_tampering
+    assert doubt_of(slow, [each * 0.9 for each in slow]) is None
+    assert doubt_of(slow, [each * 0.1 for each in slow]).is_tampering
 
 
 def test_what_the_process_does_not_prove_is_no_contradiction():
-    assert doubt(around(0.001, 0.0001), around(0.0, 0.5)) is None
-    assert doubt(around(-0.1), around(0.0)) is None  # it claims to be slower
-    assert doubt(around(0.0, 0.1), around(0.0)) is None
+    assert doubt_of(around(0.001, 0.0001), around(0.0, 0.5)) is None
+    assert doubt_of(around(-0.1), around(0.0)) is None  # it claims to be slower
+    assert doubt_of(around(0.0, 0.1), around(0.0)) is None
     mixed = [0.05, -0.05] * 5
-    assert doubt(mixed, [each - 0.2 for each in mixed]) is None  # it claims nothing, and takes longer
-    assert doubt([0.1] * 3, [0.0] * 3) is None
-    assert doubt([], []) is None
+    assert doubt_of(mixed, [each - 0.2 for each in mixed]) is None  # it claims nothing, and takes longer
+    assert doubt_of([0.1] * 3, [0.0] * 3) is None
+    assert doubt_of([], []) is None
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,27 @@ BUSY = runs((1.0, 0.98), (1.6, 0.98))
     ],
 )
 def test_cpu_time_tells_where_both_compute_alone_and_wall_time_elsewhere(candidate, saved_s):
-    assert savings(BUSY, runs(*candidate))[1] == pytest.approx(saved_s)
+    by_cpu = compute_alone(BUSY, runs(*candidate))
+    assert savings(BUSY, runs(*candidate), by_cpu=by_cpu)[1] == pytest.approx(saved_s)
 
 
 def test_a_busy_machine_lengthens_neither_what_is_claimed_nor_what_is_saved():
-    quiet = savings([Took(0.8, 1.0, 1.0)] * 10, [Took(0.4, 0.6, 0.6)] * 10)
-    crowded = savings([Took(2.4, 3.0, 1.0, 2.0)] * 10, [Took(0.8, 1.2, 0.6, 0.6)] * 10)
+    quiet = savings([Took(0.8, 1.0, 1.0)] * 10, [Took(0.4, 0.6, 0.6)] * 10, by_cpu=True)
+    crowded = savings([Took(2.4, 3.0, 1.0, 2.0)] * 10, [Took(0.8, 1.2, 0.6, 0.6)] * 10, by_cpu=True)
     assert quiet[0] == pytest.approx(crowded[0])
     assert quiet[1] == pytest.approx(crowded[1])
-    assert savings([], []) == ([], [])
+    assert savings([], [], by_cpu=True) == ([], [])
+
+
+def test_children_save_cpu_time_and_no_wall_time():
+    before, after = [Took(0.8, 1.0, 0.99)] * 10, [Took(0.6, 1.0, 0.8)] * 10
+    assert compute_alone(before, after)
+    assert doubt_of(*savings(before, after, by_cpu=True)) is None
+    assert doubt(before, after).is_tampering
+
+
+def test_a_busy_machine_that_hides_a_gain_does_not_excuse_it():
+    random = Random(5)
+    before = [Took(0.8 * load, 1.0 * load, 1.0, load - 1) for load in (random.uniform(1, 3) for _ in range(10))]
+    after = [Took(0.4 * load, 1.0 * load, 1.0, load - 1) for load in (random.uniform(1, 3) for _ in range(10))]
+    assert doubt(before, after).is_tampering

@@ -48,6 +48,9 @@ def test_stored_outcomes_are_shown_again(project, perfagents):
     assert "results: results/second" in shown.stdout
     assert "1 unfinished line" in shown.stderr
     assert "results: results/first" in perfagents("show", "results/first").stdout
+    with ResultsWriter(project.folder / "results" / "zero") as writer:
+        writer.append(outcome_to_json(measured(case_of(), "SUCCESS_IMPROVEMENT", flags=("first calls differ",))))
+    assert "1 run: 1 measured (1 improvement (1 flagged))" in perfagents("show", "results/zero").stdout
     missing = perfagents("show", "results/third")
     assert (missing.returncode, "no results here" in missing.stderr) == (2, True)
 

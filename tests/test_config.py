@@ -165,6 +165,26 @@ VLLM = MAIN + '[repos.vllm]\npath = "../vllm"\n'
         (MAIN + "timeout_s = true", "[perfagents] timeout_s must be a number, not a boolean"),
         (MAIN + "timeout_s = 1979-05-27", "[perfagents] timeout_s must be a number, not a date or time"),
         (MAIN + "[perfagents.protocl]", "[perfagents] has no table 'protocl'; did you mean 'protocol'?"),
+        (MAIN + "[protocol]\nturns = 3", "the file has no table 'protocol': that is [perfagents.protocol]"),
+        (MAIN + "[protocl]\nturns = 3", "the file has no table 'protocl'; did you mean [perfagents.protocol]?"),
+        ("turns = 3\n" + MAIN, "the file has no key 'turns': that is 'turns' of [perfagents.protocol]"),
+        ("runs = []\n", "the file has no key 'runs': that is 'runs' of [perfagents]"),
+        (MAIN + "measure_s = 3", "[perfagents] has no key 'measure_s': that is 'measure_s' of [perfagents.protocol]"),
+        (
+            MAIN + "mesure_s = 3",
+            "[perfagents] has no key 'mesure_s'; did you mean 'measure_s' of [perfagents.protocol]?",
+        ),
+        (
+            MAIN + "[perfagents.protocol]\nmesure_s = 3",
+            "[perfagents.protocol] has no key 'mesure_s'; did you mean 'measure_s'?",
+        ),
+        (
+            MAIN + "[perfagents.protocol]\ntimeout_s = 3",
+            "[perfagents.protocol] has no key 'timeout_s': that is 'timeout_s' of [perfagents]",
+        ),
+        (VLLM + "threads = 2", "[repos.vllm] has no key 'threads': that is 'threads' of [perfagents.protocol]"),
+        (MAIN + "[perfagents.env]", "[perfagents] has no table 'env': that is 'env' of [repos.<name>]"),
+        (MAIN + '[perfagents.repos.vllm]\npath = "x"', "[perfagents] has no table 'repos': that is [repos.<name>]"),
         (
             MAIN + "[perfagents.protocol]\nturns = 1.5",
             "[perfagents.protocol] turns must be a whole number, not 1.5",

@@ -248,6 +248,84 @@ except PermissionError:
     assert seen.execution.stdout.splitlines() == ["-2 True", "refused"], seen.execution.stderr
 
 
+LEAVE = """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.shmat.restype, libc.shmat.argtypes = ctypes.c_void_p, [ctypes.c_int, ctypes.c_void_p, ctypes.c_int]
+memory = ctypes.cast(libc.shmat(libc.shmget(0x7e57, 4096, 0o1600), None, 0), ctypes.POINTER(ctypes.c_char * 4))
+def look():
+    print([name for name in os.listdir("/dev/shm") if name == "perfagents-test"], memory[0].raw, flush=True)
+"""
+KEYS = """
+add, keyring = {"x86_64": (248, -4), "aarch64": (217, -4)}[os.uname().machine]
+print(libc.syscall(add, b"user", b"perfagents-test", b"x", 1, keyring))
+"""
+
+
+@needs_landlock
+def test_what_a_process_leaves_in_shared_memory_no_later_one_finds(tmp_path: Path, commit: Commit) -> None:
+    leave = f"{LEAVE}memory[0].raw = b'left'\nopen('/dev/shm/perfagents-test', 'x').close()\nlook()\n"
+    with two_sides(tmp_path, commit) as (_, _, patched):
+        first = run(patched, tmp_path, leave + "os.system('ls /dev/shm/perfagents-test')")
+        later = run(patched, tmp_path, LEAVE + "look()")
+    assert first.execution.stdout.splitlines() == ["['perfagents-test'] b'left'", "/dev/shm/perfagents-test"]
+    assert not Path("/dev/shm/perfagents-test").exists()
+    assert later.execution.stdout == "[] b'\\x00\\x00\\x00\\x00'\n", later.execution.stderr
+
+
+@needs_landlock
+@pytest.mark.skipif(os.uname().machine not in SYSTEM_CALLS, reason="the numbers of its system calls are not known")
+def test_a_side_leaves_no_keys_and_adopts_its_orphans(tmp_path: Path, commit: Commit) -> None:
+    code = f"{LEAVE}{KEYS}print(libc.prctl(36, 0, 0, 0, 0), libc.prctl(15, b'name', 0, 0, 0))"
+    with two_sides(tmp_path, commit) as (_, _, patched):
+        seen = run(patched, tmp_path, code)
+    assert seen.execution.stdout.splitlines() == ["-1", "-1 0"], seen.execution.stderr
+
+
+ALONE = """
+import ctypes, os, sys
+from pytest_perfagents import worker
+libc = ctypes.CDLL(None)
+if os.getuid() == 0:
+    os.setgid(65534), os.setuid(65534)
+    libc.prctl(4, 1, 0, 0, 0)  # as a program that this user started
+libc.prctl(worker.PR_SET_PDEATHSIG, 9, 0, 0, 0)
+who = os.getuid(), os.getgid()
+if not worker.live_alone(ctypes, libc):
+    sys.exit(7)
+signal = ctypes.c_int()
+libc.prctl(2, ctypes.byref(signal), 0, 0, 0)
+with open("/proc/self/status") as file:
+    powers = {line.split()[0]: line.split()[1] for line in file if line.startswith("Cap")}
+print(os.listdir("/dev/shm"), (os.getuid(), os.getgid()) == who, signal.value, int(powers["CapEff:"], 16))
+"""
+
+
+def test_shared_memory_of_its_own_needs_no_privileges() -> None:
+    seen = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, timeout=60)
+    if seen.returncode == 7:
+        pytest.skip("this kernel gives unprivileged users no namespaces")
+    assert seen.stdout == "[] True 9 0\n", seen.stderr
+
+
+@pytest.mark.skipif(os.uname().machine not in SYSTEM_CALLS, reason="the numbers of its system calls are not known")
+@pytest.mark.parametrize(("alone", "answers"), [(True, "True True"), (False, "False False")])
+def test_who_shares_memory_with_later_processes_gets_none(alone: bool, answers: str) -> None:
+    code = f"""
+import ctypes, sys
+from pytest_perfagents import worker
+libc = ctypes.CDLL(None)
+libc.prctl(38, 1, 0, 0, 0)
+worker.refuse_calls(ctypes, libc.syscall, is_alone={alone})
+segment = libc.shmget(0, 4096, 0o1600)
+queue = libc.msgget(0, 0o1600)
+print(segment >= 0, queue >= 0)
+libc.shmctl(segment, 0, None), libc.msgctl(queue, 0, None)
+"""
+    seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert seen.stdout.strip() == answers, seen.stderr
+
+
 @needs_landlock
 def test_live_workers_are_confined_as_programs_are(tmp_path: Path, commit: Commit) -> None:
     script = tmp_path / "scripts" / "driven.py"
@@ -398,6 +476,7 @@ def test_a_workers_room_goes_with_it_and_all_are_equally_long(tmp_path: Path, co
     with two_sides(tmp_path, commit) as (_, baseline, patched):
         workers = [each.start_worker(seed=1, padding=0) for each in (baseline, patched, patched)]
         try:
+            assert all(worker.hello for worker in workers)  # before that it may still be starting
             homes = [psutil.Process(worker.pid).environ()["HOME"] for worker in workers]
             assert len(set(homes)) == 3
             assert len({len(home) for home in homes}) == 1

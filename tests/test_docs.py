@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 USAGE = (ROOT / "docs" / "usage.md").read_text(encoding="utf-8")
 INPUTS = (ROOT / "docs" / "inputs.md").read_text(encoding="utf-8")
 OUTCOMES = (ROOT / "docs" / "outcomes.md").read_text(encoding="utf-8")
+MEASUREMENT = (ROOT / "docs" / "measurement.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 OWN_TABLES = {"file", "name", "repos", "aliases", "outcomes", "protocol"}
@@ -184,6 +185,15 @@ def test_configurations_load(page, text, smallest):
     for body in found.values():
         smallest.write_text(body)
         assert load_config(smallest).repos
+
+
+def test_what_narrows_an_interval_is_told_with_settings_that_there_are(pytestconfig):
+    told = code(section(MEASUREMENT, "How to get a tighter interval"))
+    keys = {word.split(" = ")[0] for word in told}
+    assert {"detects", "looks", "measure_s", "heavy_measure_s", "alpha", "--perf-calibrate"} <= keys
+    assert {key for key in keys if key.startswith("--")} <= {*options_of(pytestconfig), "--perf-counter instructions"}
+    looks = [tomllib.loads(word)["looks"] for word in told if word.startswith("looks = ")]
+    assert looks == [[40, 80], [10, 20, 40, 80, 160]]
 
 
 # Examples on the demo

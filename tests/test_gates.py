@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 from canned import failed, measured
 from cases import case_of
+from test_gpu_rules import nvidia_smi
+from test_harness import House
 
-from pytest_perfagents.gates import parse_gates, shown_as
-from pytest_perfagents.model import UsageError
+from pytest_perfagents.backends.scripted import Raises, ScriptedSide
+from pytest_perfagents.gates import doubts, parse_gates, shown_as
+from pytest_perfagents.model import BASELINE, HUMAN, Category, UsageError
+from pytest_perfagents.records import outcome_to_json
+from pytest_perfagents.shell.verdicts import failure_text
 
 
 @pytest.mark.parametrize(
@@ -44,3 +51,41 @@ def test_an_unknown_word_is_an_error_with_the_nearest_and_all_there_are():
         UsageError, match=r"'regresion' is no outcome; did you mean regression\?.*different.*NO_METRICS"
     ):
         parse_gates(["regresion"])
+
+
+@pytest.mark.parametrize("category", ["SUCCESS_IMPROVEMENT", "SUCCESS_NEUTRAL", "SUCCESS_REGRESSION"])
+def test_flagged_fails_what_was_measured_and_is_worth_a_look(category):
+    gates = parse_gates(["flagged"])
+    assert shown_as(measured(case_of(), category), {}, gates) == "passed"
+    assert shown_as(measured(case_of(), category, flags=("first calls differ",)), {}, gates) == "failed"
+
+
+def test_what_fails_for_its_flags_says_which():
+    record = outcome_to_json(measured(case_of(), "SUCCESS_IMPROVEMENT", flags=("first calls differ",)))
+    assert "flag: first calls differ" in failure_text(record).splitlines()
+
+
+def test_flagged_is_not_what_could_not_be_measured():
+    assert shown_as(failed(case_of(), "TIMER_TAMPERED"), {}, parse_gates(["flagged"])) == "xfailed"
+
+
+@pytest.mark.parametrize(("gpu_bytes", "shown"), [(10**9, "passed"), (3 * 10**9, "failed")])
+def test_what_is_said_of_the_machine_and_of_the_human_is_no_doubt_about_the_run(
+    tmp_path, monkeypatch, gpu_bytes, shown
+):
+    nvidia_smi(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    house = House(tmp_path)
+    house.sides = {
+        BASELINE: ScriptedSide(cuda=True, gpu_bytes=10**9),
+        HUMAN: ScriptedSide(mishaps={"load": Raises("ImportError", "odd")}),
+    }
+    case = house.agent(ScriptedSide(cuda=True, gpu_bytes=gpu_bytes))
+    outcome = house.evaluate()[case.id]
+    assert outcome.category is Category.SUCCESS_NEUTRAL
+    of_the_machine, of_the_human = outcome.integrity.flags[:2]
+    assert "has other processes: 4711" in of_the_machine
+    assert "the human's side was not measured" in of_the_human
+    assert doubts(outcome.integrity.flags, outcome.protocol) == list(outcome.integrity.flags[2:])
+    assert shown_as(outcome, {}, parse_gates(["flagged"])) == shown

@@ -306,6 +306,15 @@ def test_a_start_of_forks_lasts_as_long_as_its_share_of_the_template(house):
         assert house.evaluate()[case.id].protocol["turns"] == turns
 
 
+@pytest.mark.parametrize(("settings", "forks"), [({}, True), ({"OMP_WAIT_POLICY": "ACTIVE"}, False)])
+def test_what_a_template_has_imported_does_not_hear_of_variables_that_an_import_sets(house, settings, forks):
+    house.sides |= {BASELINE: replace(DEAR, shared=("torch",)), HUMAN: replace(DEAR, shared=("torch",))}
+    case = house.agent(replace(DEAR, settings=settings))
+    outcome = house.evaluate()[case.id]
+    assert outcome.comparison is not None
+    assert (outcome.protocol["forked_starts"] > 0) is forks
+
+
 def test_a_side_that_fails_in_every_process_is_named_after_the_plain_one(house):
     house.sides[BASELINE] = DEAR
     case = house.agent(replace(DEAR, mishaps={"load": Raises("ImportError", "No module named 'triton'")}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 from test_worker import Place, ask
+
+from pytest_perfagents import worker
 
 SCRIPT = """
     import time
@@ -50,7 +53,20 @@ def names(answer: Mapping[str, Any]) -> list[str]:
 
 def test_nothing_is_replaced_by_honest_code(place: Place) -> None:
     answer = intact(place, "import time, json, gc, random, threading\nbegan = time.perf_counter()\n", turns=3)
-    assert answer == {"replaced": [], "gc": True}
+    assert answer == {"replaced": [], "gc": True, "children": True}
+
+
+NO_WAIT = """
+import ctypes
+action = (ctypes.c_ulong * 16)(0, 2)
+ctypes.CDLL(None).syscall({"x86_64": 13, "aarch64": 134}[__import__("os").uname().machine], 17, action, None, 8)
+"""
+
+
+@pytest.mark.skipif(os.uname().machine not in worker.RT_SIGACTION, reason="the number of sigaction() is not known")
+@pytest.mark.parametrize("patched", ["import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n", NO_WAIT])
+def test_children_that_are_not_waited_for_are_not_counted(patched: str, place: Place) -> None:
+    assert intact(place, patched)["children"] is False
 
 
 def test_a_replaced_clock_is_named_with_the_place_of_its_code(place: Place) -> None:
@@ -237,7 +253,7 @@ def test_a_program_reports_it_too(place: Place) -> None:
     run = place.program("import pkg.core\nprint('Execution time: 1.0s')\n")
     assert names(run.intact) == ["time.perf_counter"]
     place.write("pkg/core.py", "")
-    assert place.program("import pkg.core\nprint('x')\n").intact == {"replaced": [], "gc": True}
+    assert place.program("import pkg.core\nprint('x')\n").intact == {"replaced": [], "gc": True, "children": True}
 
 
 def test_run_test_reports_it_too(place: Place) -> None:

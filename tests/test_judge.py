@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_perfagents.judgement.judge import Rule, clock_for, compare, is_decided
+from pytest_perfagents.judgement.clocks import clock_for, disagreement
+from pytest_perfagents.judgement.judge import Rule, compare, is_decided
 from pytest_perfagents.model import BASELINE, Category, Change, Role, Side, SideSamples
 
 PATCHED = Side(Role.PATCHED, "r")
@@ -130,6 +131,30 @@ def test_more_gain_never_makes_a_verdict_worse(ratios, more):
     assert not (before.change is Change.FASTER and after.change in (Change.SLOWER, Change.SAME))
     if {before.change, after.change} <= set(order):
         assert order.index(after.change) >= order.index(before.change)
+
+
+def test_cpu_time_that_falls_while_wall_time_stays_decides_nothing_and_is_named():
+    baseline = samples(BASELINE, 0.010, seed=1)
+    hires = samples(PATCHED, 0.010, seed=2)
+    hires = replace(hires, cpu_s=tuple(tuple(s / 2 for s in turns) for turns in hires.cpu_s))
+    comparison = compare(baseline, hires, clock="cpu", rule=RULE)
+    assert (comparison.change, comparison.category) == (Change.UNCLEAR, Category.SUCCESS_INCONCLUSIVE)
+    says = disagreement(baseline, hires, 0.99)
+    assert says is not None
+    assert says.startswith("by CPU time it is 2x as fast")
+    assert disagreement(hires, baseline, 0.99) is not None
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.2, 5.0), st.floats(0.0, 0.5), st.integers(0, 2**31))
+def test_a_busy_machine_makes_no_disagreement_of_an_honest_change(ratio, noise, seed):
+    random = np.random.default_rng(seed)
+    sides = []
+    for side, true_s in ((BASELINE, 0.01 * ratio), (PATCHED, 0.01)):
+        cpu = true_s * np.exp(random.normal(0, 0.005, (20, 8)))
+        wall = cpu * (1 + random.exponential(noise, (20, 8)))
+        sides.append(SideSamples(side, 1, *(tuple(map(tuple, each.tolist())) for each in (wall, cpu))))
+    assert abs(ratio - 1) < 0.1 or disagreement(*sides, 0.9975) is None
 
 
 def test_clocks_that_contradict_each_other_decide_nothing():

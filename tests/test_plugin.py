@@ -130,6 +130,22 @@ def test_what_is_typed_wrongly_is_exit_status_4(project, args, words):
     assert words in result.stderr.str()
 
 
+def test_a_cpu_that_is_not_there_is_exit_status_4_with_those_there_are(project):
+    project.add_run("SUCCESS_NEUTRAL")
+    usable = sorted(os.sched_getaffinity(0))
+    file = project.folder / "perfagents.toml"
+    text = file.read_text()
+    file.write_text(f"{text}\n[perfagents.protocol]\npin = [{usable[0]}, 4097, 4098, 5000]\n")
+    result = project.run("--agent", "trae_gpt5")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    said = next(line for line in result.errlines if "pin" in line)
+    assert f"[perfagents.protocol] pin = [{usable[0]}, 4097, 4098, 5000]: CPU 4097-4098, 5000 cannot be used" in said
+    assert f"there are {usable[0]}" in said
+    assert not project.calls()
+    file.write_text(f"{text}\n[perfagents.protocol]\npin = [{usable[0]}]\n")
+    project.run("--agent", "trae_gpt5").assert_outcomes(passed=1)
+
+
 def test_a_selection_without_a_configuration_says_where_one_is_looked_for(pytester):
     result = pytester.runpytest_subprocess("--agent", "trae_gpt5")
     assert result.ret == pytest.ExitCode.USAGE_ERROR

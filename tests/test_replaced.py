@@ -11,9 +11,9 @@ def entry(name, file=None, line=0):
     return {"name": name, "file": file, "line": line}
 
 
-def said(*entries, gc=True, root=ROOT):
+def said(*entries, gc=True, children=True, root=ROOT):
     seen = Intact()
-    seen.note({"replaced": list(entries), "gc": gc}, root)
+    seen.note({"replaced": list(entries), "gc": gc, "children": children}, root)
     return seen
 
 
@@ -57,6 +57,12 @@ def test_garbage_collection_that_is_off_on_one_side():
     off = said(gc=False)
     assert flags(CLEAN, off) == ["garbage collection is off on this side and on on the baseline"]
     assert flags(off, off) == flags(off, CLEAN) == []
+
+
+def test_children_that_the_kernel_forgets_on_one_side():
+    forgets = said(children=False)
+    assert flags(CLEAN, forgets) == ["it ignores SIGCHLD: no clock has the time of its child processes"]
+    assert flags(forgets, forgets) == flags(forgets, CLEAN) == []
 
 
 def test_many_names_are_counted():

@@ -50,6 +50,15 @@ def test_a_third_of_the_savings_counts_and_a_tenth_does_not():
     assert shift_flags(BEFORE, costs(setup_s=0.002, call_s=0.0005)) == []
 
 
+def test_the_answer_of_a_call_that_each_setup_computes_is_flagged_however_short_it_is():
+    short = costs(call_s=0.00005, calls=400, seed=2)
+    answered = replace(costs(call_s=0.00001, calls=400, setup_s=0.0012), setups=4)  # 50 us longer, each of four times
+    [flag] = shift_flags(short, answered)
+    assert flag.startswith("a set-up takes 0.05 ms longer, each call 0.04 ms less")
+    assert shift_flags(short, replace(answered, setups=400)) == []
+    assert shift_flags(short, replace(answered, call_s=around(0.00002), turn_s=around(0.008))) == []
+
+
 def test_an_answer_that_the_first_setup_of_a_process_computes_is_flagged():
     [flag] = shift_flags(BEFORE, costs(first_setup_s=0.002, call_s=0.00001))
     assert flag.startswith("the first set-up takes 1 ms longer, each call 0.99 ms less")
@@ -92,7 +101,7 @@ def test_a_library_that_the_patch_imports_explains_a_longer_import():
 
 def test_of_few_starts_each_must_show_it():
     def first(side, count):
-        return Costs(*(getattr(side, name)[:count] for name in Costs.__slots__[:-1]))
+        return Costs(*(getattr(side, name)[:count] for name in Costs.__slots__[:-2]))
 
     moved = costs(setup_s=0.015, call_s=0.00001)
     assert shift_flags(first(BEFORE, 3), first(moved, 3))
@@ -110,7 +119,7 @@ def test_noise_proves_no_growth():
 
 
 def test_too_few_starts_prove_nothing_and_none_say_nothing():
-    few = {name: values[:2] for name in Costs.__slots__ if (values := getattr(costs(setup_s=0.02), name))}
+    few = {name: values[:2] for name in Costs.__slots__[:-2] if (values := getattr(costs(setup_s=0.02), name))}
     assert shift_flags(BEFORE, Costs(**few)) == []
     assert shift_flags(BEFORE, Costs((), (), (), (), ())) == []
 

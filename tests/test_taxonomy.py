@@ -1,6 +1,7 @@
 """The table of categories, and one example in the spirit of real records for every rule of diagnosis."""
 
 import signal
+from dataclasses import replace
 
 import pytest
 
@@ -690,12 +691,17 @@ def test_a_swallowed_import_explains_what_stumbles_over_it():
 
 def test_the_evidence_lets_a_person_check():
     execution = ended(traceback("KeyError: 'a'"), "some\noutput\n")
-    failure = judge(Evidence(execution=execution), command=("python", "my script.py"))
-    assert failure.evidence["command"] == "python 'my script.py'"
+    failure = judge(Evidence(execution=execution))
+    assert failure.evidence["ran"] == "python 'perf script.py'"
     assert failure.evidence["stdout"] == "some\noutput"
     assert failure.evidence["stderr"].endswith("KeyError: 'a'")
     assert failure.evidence["exit_code"] == 1
-    assert judge(Evidence(execution=execution)).evidence["command"] == "python 'perf script.py'"
+    worker = replace(execution, command=("python", "/gone/worker.pyc", '{"root": "/gone/too"}'))
+    assert not {"ran", "command"} & judge(Evidence(execution=worker)).evidence.keys()
+    asked = []
+    silent = replace(worker, stderr="", stdout="", code=0)
+    diagnose(Evidence(execution=silent), Role.BASELINE, names_in=lambda file: asked.append(file) or ())
+    assert asked == [], "the worker is no script whose functions could be misspelt"
 
 
 def test_a_long_message_stays_one_short_line():

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from canned import failed, measured
 from cases import case_of
 
 from pytest_perfagents.records import outcome_to_json
+from pytest_perfagents.report.json_report import report_to_json
 from pytest_perfagents.report.terminal import MOST_ROWS, Screen, render
 
 
@@ -65,7 +68,52 @@ def test_a_hint_is_one_line_to_copy_however_narrow_the_screen():
 
 def test_the_summary_counts(mixed):
     text = render(mixed, Screen(200))
-    assert "5 runs: 2 measured (1 improvement, 1 regression), 2 xfailed, 1 skipped" in text
+    assert "5 runs: 2 measured (1 improvement, 1 regression (1 flagged)), 2 xfailed, 1 skipped" in text
+
+
+def test_the_summary_counts_what_is_flagged_among_each_verdict():
+    flagged = [measured(case_of(number=n), "SUCCESS_IMPROVEMENT", flags=("odd",) * bool(n)) for n in range(3)]
+    on_this_machine = measured(case_of(number=3), "SUCCESS_NEUTRAL", flags=("the GPU is hot",))
+    told = [*records(*flagged), outcome_to_json(replace(on_this_machine, protocol={"gpu": ["the GPU is hot"]}))]
+    assert "4 measured (3 improvement (2 flagged), 1 neutral)" in render(told, Screen(200))
+    summary = report_to_json(told, [])["summary"]
+    assert summary["categories"] == {"SUCCESS_IMPROVEMENT": 3, "SUCCESS_NEUTRAL": 1}
+    assert summary["flagged"] == {"SUCCESS_IMPROVEMENT": 2}
+
+
+def test_an_inconclusive_commit_wants_a_budget_or_more_and_looks_that_reach_so_far():
+    outcomes = [measured(case_of(number=number), "SUCCESS_INCONCLUSIVE") for number in range(2)]  # they want 90 starts
+    told = [
+        replace(outcome, protocol={"needed_budget_s": 30 + 7 * n, "looks": (10, 100)})
+        for n, outcome in enumerate(outcomes)
+    ]
+    lines = render(records(*told), Screen(60)).splitlines()
+    assert [line for line in lines if line.startswith("inconclusive:")] == [
+        "inconclusive: minivllm-1a2b3c4d wants about --perf-budget 37, or more"
+    ]
+    far = replace(outcomes[0], protocol={"needed_budget_s": 30, "looks": (10, 20, 40, 80)})
+    assert (
+        "wants about --perf-budget 30, or more, and a look after 90 starts or more "
+        "(looks of [perfagents.protocol] end at 80)\n"
+    ) in render(records(far), Screen(60))
+
+
+def waited(number, waited_s, *, measured_s=20.0, category="SUCCESS_NEUTRAL"):
+    outcome = measured(case_of(number=number), category)
+    return replace(outcome, protocol={"waited_s": waited_s, "measured_s": measured_s})
+
+
+def test_how_long_others_were_waited_for_is_a_line_and_counts_an_arena_once():
+    together = records(waited(0, 30.25), waited(1, 30.25), waited(2, 12.0, measured_s=19.0))
+    lines = render(together, Screen(120)).splitlines()
+    assert lines[-2] == "waited 42 s for other measurements on this machine, which no budget counts"
+    assert lines[-1].startswith("3 runs")
+    for short in (
+        (waited(0, 0.6), waited(1, 0.4, measured_s=19.0)),
+        (waited(0, 0.0),),
+        (failed(case_of(), "PATCHED_OOM"),),
+    ):
+        assert "waited" not in render(records(*short), Screen(120))
 
 
 def test_colours_only_where_they_are_welcome(mixed):

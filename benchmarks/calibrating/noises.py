@@ -88,7 +88,7 @@ def _turns(random: Random, trials: int, starts: int, spread: float) -> Floats:
 
 
 def _ratios(random: Random, layout: Floats, turns: Floats) -> Floats:
-    """Log ratios of the top-trimmed means: baseline over candidate, as `judge.log_speedups`."""
+    """Log ratios of the top-trimmed means: baseline over candidate, as `clocks.log_speedups`."""
     blocks = turns.reshape(*turns.shape[:2], TURNS // 2, 4)
     baseline_first = random.random((*blocks.shape[:3], 1)) < 0.5
     outer, inner = blocks[..., [0, 3]], blocks[..., [1, 2]]

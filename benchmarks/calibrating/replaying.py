@@ -19,7 +19,7 @@ from calibrating.recording import Cell
 from calibrating.shares import Share
 from calibrating.workloads import UNITS
 from pytest_perfagents.config import ProtocolConfig
-from pytest_perfagents.judgement import judge
+from pytest_perfagents.judgement import clocks, judge
 from pytest_perfagents.measurement.trial import rule_of
 from pytest_perfagents.model import BASELINE, Category, Change, Comparison, Role, Side, SideSamples
 
@@ -157,7 +157,7 @@ def compare(starts: Sequence[PairedStart], protocol: ProtocolConfig) -> Comparis
     """The verdict over these starts, with the clock that the judge chooses."""
     baseline = _samples(BASELINE, [start.baseline for start in starts], starts[0].iterations)
     candidate = _samples(CANDIDATE, [start.candidate for start in starts], starts[0].iterations)
-    clock = judge.clock_for([baseline, candidate])
+    clock = clocks.clock_for([baseline, candidate])
     return judge.compare(baseline, candidate, clock=clock, rule=rule_of(protocol))
 
 

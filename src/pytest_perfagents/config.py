@@ -9,7 +9,7 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -109,6 +109,32 @@ class Config:
     confine: str = "auto"
 
 
+_TABLES = {
+    "perfagents": "[perfagents]",
+    "protocol": "[perfagents.protocol]",
+    "repos": "[repos.<name>]",
+    "aliases": "[aliases]",
+    "outcomes": "[outcomes]",
+}
+
+
+def _places() -> dict[str, str]:
+    """Every key and table of the file, and where it belongs: ``'measure_s' of [perfagents.protocol]``."""
+    places = {
+        each.name: f"{each.name!r} of {table}"
+        for table, kind_of in (
+            ("[perfagents]", Config),
+            ("[repos.<name>]", RepoConfig),
+            (_TABLES["protocol"], ProtocolConfig),
+        )
+        for each in fields(kind_of)
+    }
+    return {name: place for name, place in places.items() if name not in ("file", "name")} | _TABLES
+
+
+_PLACES = _places()
+
+
 def load_config(file: Path) -> Config:
     """Reads and validates the whole file; relative paths in it are relative to its folder.
 
@@ -163,8 +189,8 @@ def _config(file: Path, top: Table) -> Config:
         aliases=_aliases(top.table("aliases")),
         outcomes=_outcomes(top.table("outcomes")),
     )
-    main.close()
-    top.close()
+    main.close(_PLACES)
+    top.close(_PLACES)
     return config
 
 
@@ -193,7 +219,7 @@ def _protocol(table: Table) -> ProtocolConfig:
         gpu_warmup_s=table.take("gpu_warmup_s", number(0), default.gpu_warmup_s),
         l2_flush=table.take("l2_flush", yes_or_no, default.l2_flush),
     )
-    table.close()
+    table.close(_PLACES)
     return protocol
 
 
@@ -228,7 +254,7 @@ def _repo(name: str, table: Table, base: Path) -> RepoConfig:
         fetch=table.take("fetch", partial(_source, base), None),
         writable=table.take("writable", many(partial(_folder, base), '["/data/hf"]'), ()),
     )
-    table.close()
+    table.close(_PLACES)
     return repo
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from typing import Any
 
 from pytest_perfagents.diagnosis.taxonomy import pytest_outcome
 from pytest_perfagents.model import Category, Change, Outcome, UsageError
@@ -18,6 +19,23 @@ def _changed(change: Change) -> Callable[[Outcome], bool]:
     return lambda outcome: outcome.comparison is not None and outcome.comparison.change is change
 
 
+_OF_THE_HUMAN = "the human's side was not measured: "
+
+
+def doubts(flags: Sequence[str], protocol: Mapping[str, Any]) -> list[str]:
+    """The flags that are a reason to look at the run before its speedup is believed.
+
+    Not those that would stand there whatever the patch does and that leave its speedup what it is: the machine's
+    (``gpu`` in the record's protocol), and that the human's side is missing.
+    """
+    of_the_machine = protocol.get("gpu") or ()
+    return [flag for flag in flags if flag not in of_the_machine and not flag.startswith(_OF_THE_HUMAN)]
+
+
+def _is_flagged(outcome: Outcome) -> bool:
+    return outcome.comparison is not None and bool(doubts(outcome.integrity.flags, outcome.protocol))
+
+
 WORDS: Mapping[str, Callable[[Outcome], bool]] = {
     "improvement": _called(Category.SUCCESS_IMPROVEMENT),
     "regression": _called(Category.SUCCESS_REGRESSION),
@@ -27,12 +45,14 @@ WORDS: Mapping[str, Callable[[Outcome], bool]] = {
     "slower": _changed(Change.SLOWER),
     "different": _called(Category.EQUIVALENCE_FAILED),
     "tampered": _called(Category.TIMER_TAMPERED),
+    "flagged": _is_flagged,
     "failed": lambda outcome: pytest_outcome(outcome.category) == "xfailed",
     "skipped": lambda outcome: pytest_outcome(outcome.category) == "skipped",
     "unmeasured": lambda outcome: not outcome.category.measured,
 }
-"""The vocabulary. ``faster`` and ``slower`` mean a proven change, also inside the threshold; ``failed`` is
-every recorded non-measurement, ``skipped`` what was not applicable, ``unmeasured`` both."""
+"""The vocabulary. ``faster`` and ``slower`` mean a proven change, also inside the threshold; ``flagged`` is what was
+measured and raises `doubts`; ``failed`` is every recorded non-measurement, ``skipped`` what was not applicable,
+``unmeasured`` both."""
 
 
 def parse_gates(values: Iterable[str]) -> frozenset[str]:

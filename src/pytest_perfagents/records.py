@@ -154,7 +154,8 @@ def hint_of(outcome: Outcome) -> str | None:
         return outcome.failure.hint
     if outcome.comparison is not None and outcome.comparison.needed_starts:
         budget = outcome.protocol.get("needed_budget_s", "")
-        return f"about {outcome.comparison.needed_starts} starts would decide; raise --perf-budget {budget}".rstrip()
+        starts = outcome.comparison.needed_starts
+        return f"about {starts} starts or more would decide; raise --perf-budget {budget}".rstrip()
     return None
 
 

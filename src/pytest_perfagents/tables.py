@@ -26,11 +26,17 @@ def kind(value: object) -> str:
     return next((name for of, name in _KINDS if isinstance(value, of)), "a date or time")
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``"; did you mean 'import_root'?"``, or nothing where no known word is near."""
-    lowered = {name.lower(): name for name in known}
+def did_you_mean(word: str, known: Iterable[str], elsewhere: Mapping[str, str] | None = None) -> str:
+    """``"; did you mean 'import_root'?"``, or nothing where no known word is near.
+
+    ``elsewhere`` has the words of other tables, with what says where they belong.
+    """
+    places = dict(elsewhere or {})
+    if word in places:
+        return f": that is {places[word]}"
+    lowered = {name.lower(): place for name, place in places.items()} | {name.lower(): repr(name) for name in known}
     near = get_close_matches(word.lower(), lowered, n=1)
-    return f"; did you mean {lowered[near[0]]!r}?" if near else ""
+    return f"; did you mean {lowered[near[0]]}?" if near else ""
 
 
 class Table:
@@ -74,12 +80,12 @@ class Table:
         title = f"{self.title}.{key}" if self.title else key
         return Table(title, self.values.get(key, {}), self.problems, absent=absent)
 
-    def close(self) -> None:
-        """Complains of every key that nobody took."""
+    def close(self, elsewhere: Mapping[str, str] | None = None) -> None:
+        """Complains of every key that nobody took; ``elsewhere`` as in `did_you_mean`."""
         for key in self.values:
             if key not in self._known:
                 what = "table" if isinstance(self.values[key], dict) else "key"
-                self.problems.append(f"{self.label} has no {what} {key!r}{did_you_mean(key, self._known)}")
+                self.problems.append(f"{self.label} has no {what} {key!r}{did_you_mean(key, self._known, elsewhere)}")
 
 
 def text(value: Any) -> str:

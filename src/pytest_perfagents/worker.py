@@ -50,7 +50,8 @@ CHAIN_LIMIT = 16
 CHANNEL_FD_MIN = 100
 MESSAGE_BYTES = 1 << 20
 CO_VARARGS, CO_COROUTINE = 0x04, 0x80
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, SIGKILL = 1, 36, 38, 9
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
+SIGKILL, SIGCHLD, SIG_IGN = 9, 17, 1
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT, LANDLOCK_PATH_BENEATH = 444, 445, 446, 1
 SCOPE_ABSTRACT_SOCKETS, SCOPE_SIGNALS = 1 << 0, 1 << 1
 READ_FILES = 1 << 0 | 1 << 2  # execute, read
@@ -58,7 +59,14 @@ ACCESS_OF_FILES = READ_FILES | 1 << 1 | 1 << 14  # write, truncate
 ACCESS_ABI_1 = ((1 << 13) - 1) & ~(1 << 3)  # all but listing a folder
 ACCESS_REFER, ACCESS_TRUNCATE = 1 << 13, 1 << 14
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW = 1, 1 << 2
-SYSTEM_CALLS = {"x86_64": (0xC000003E, 317, 302), "aarch64": (0xC00000B7, 277, 261)}  # AUDIT_ARCH, seccomp, prlimit64
+SECCOMP_ALLOW, SECCOMP_EPERM = 0x7FFF0000, 0x00050001
+CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER = 1 << 17, 1 << 27, 1 << 28
+MS_NOSUID_NODEV, MS_REC_PRIVATE, CAPABILITY_VERSION = 2 | 4, 1 << 14 | 1 << 18, 0x20080522
+# AUDIT_ARCH; the numbers of seccomp, prctl, prlimit64; add_key, request_key, keyctl; shmget, semget, msgget, mq_open
+SYSTEM_CALLS = {
+    "x86_64": (0xC000003E, 317, 157, 302, (248, 249, 250), (29, 64, 68, 240)),
+    "aarch64": (0xC00000B7, 277, 167, 261, (217, 218, 219), (194, 190, 186, 180)),
+}
 
 
 # --- what goes over the channel -------------------------------------------------------------------
@@ -1764,6 +1772,7 @@ CHECKED = (
 )  # fmt: skip
 DEEPLY = ("timeit", "pickle", "random", "statistics")
 ALARMS = ("SIGALRM", "SIGVTALRM", "SIGPROF")
+RT_SIGACTION, SA_NOCLDWAIT = {"x86_64": 13, "aarch64": 134}, 2
 REPLACED_LIMIT = 50
 
 
@@ -1793,6 +1802,7 @@ class Originals:
         self._hooks = make_hooks()
         self._hooked = tuple(self._hooks())
         self._collects, self._threshold = gc.isenabled, gc.get_threshold
+        self._forgets = make_forgets()
         self._builtins = frozenset(key for key in vars(builtins) if not key.startswith("_"))
         self._namespace: dict[str, Any] = {}
         self._text: ScriptNames | None = None
@@ -1814,7 +1824,9 @@ class Originals:
         )
 
     def report(self, libraries: bool = True) -> dict[str, Any]:
-        """``replaced``: name, file and line of what stands there now; ``gc``: whether it is on."""
+        """``replaced``: name, file and line of what stands there now; ``gc``: whether it is on; ``children``: whether
+        the kernel counts what those use that have ended.
+        """
         found: dict[str, dict[str, Any]] = {}
         looks = (self._of_python, self._of_text, self._of_script, *((self._of_libraries,) if libraries else ()))
         for look in looks:
@@ -1826,6 +1838,7 @@ class Originals:
         return {
             "replaced": list(found.values())[:REPLACED_LIMIT],
             "gc": self._collects() and 0 < self._threshold()[0] < RARELY,
+            "children": not self._forgets(),
         }
 
     def _of_python(self) -> Iterator[dict[str, Any]]:
@@ -1980,6 +1993,23 @@ def names_bound_by(node: ast.stmt) -> Iterator[str]:
                         yield part.id
 
 
+def make_forgets() -> Callable[[], bool]:
+    """``forgets()``: SIGCHLD is ignored, or SA_NOCLDWAIT set: no clock has the time of children that ended."""
+    try:
+        import ctypes
+
+        number, call = RT_SIGACTION[os.uname().machine], ctypes.CDLL(None).syscall
+        action = (ctypes.c_ulong * 16)()  # struct sigaction of the kernel: handler, flags, …
+    except (ImportError, OSError, AttributeError, KeyError):
+        return lambda: False
+
+    def forgets() -> bool:
+        asked = call(number, SIGCHLD, None, action, 8) == 0
+        return asked and (action[0] == SIG_IGN or bool(action[1] & SA_NOCLDWAIT))
+
+    return forgets
+
+
 def make_hooks() -> Callable[[], list[tuple[str, Any]]]:
     """``hooks()``: what Python calls by itself, by name: for lines, for calls, when a timer rings."""
     trace, profile, module = sys.gettrace, sys.getprofile, threading
@@ -2007,7 +2037,7 @@ class Script:
         self._root = spec["root"]
         self._import_root = normpath(join(spec["root"], spec["import_root"]))
         self._describe = make_describe()
-        self._targets = Targets(spec["packages"], self._describe)
+        self._targets, self._settings = Targets(spec["packages"], self._describe), make_settings()
         self._tracer, self._originals = Tracer(), Originals(spec["root"])
         self._clock, self._cpu_clock = time.perf_counter_ns, time.process_time_ns
         self._python = platform.python_version()
@@ -2042,6 +2072,7 @@ class Script:
         """Import the script, unless it is a program; ``shift`` gives it other random data."""
         self._phase, self._file = "import", script
         os.environ.update(env or {})
+        before = self._settings()
         tree, code = read_script(script)
         self._shift = shift
         if shift is not None:
@@ -2060,6 +2091,7 @@ class Script:
             "libraries": self._targets.strangers(),
             "python": self._python,
             "gpu": self._gpu.look(),
+            "settings": changed(before, self._settings()),
             "targets": self._targets.report("early" if self._style != "program" else "no"),
         }
 
@@ -2242,6 +2274,18 @@ class Script:
         return {"modules": loaded, "targets": self._targets.report("all" if retry else "no")}
 
 
+def make_settings() -> Callable[[], dict[bytes, bytes]]:
+    """``settings()``: the environment variables as they are now, with no code that a patch may have replaced."""
+    known: Any = getattr(os.environ, "_data", {})
+    return lambda: dict.copy(known)
+
+
+def changed(before: Mapping[bytes, bytes], now: Mapping[bytes, bytes]) -> list[tuple[str, str]]:
+    """What is no longer what it was, and what it is; what is gone is empty."""
+    names = [name for name in sorted({*before, *now}) if now.get(name) != before.get(name)]
+    return [(name.decode("utf-8", "replace"), now.get(name, b"").decode("utf-8", "replace")) for name in names]
+
+
 def new_module(name: str, file: str | None) -> types.ModuleType:
     """An empty module in sys.modules, with everybody's builtins and not our copy."""
     module = types.ModuleType(name)
@@ -2295,8 +2339,9 @@ def confine(spec: Mapping[str, Any]) -> bool:
     """Landlock(7): from here on this process and its children keep to what the file ``spec["confine"]`` lists.
 
     It holds JSON, ``read`` and ``write``: paths that exist, of files or of folders with all below them. Names can
-    be listed everywhere. Signals and abstract sockets reach no other process where the kernel can hold them back
-    (ABI 6). False where there is no such list, no Landlock, or where it is refused: then nothing is confined.
+    be listed everywhere. Shared memory is this process's own where that can be had. Signals and abstract sockets
+    reach no other process where the kernel can hold them back (ABI 6). False where there is no such list, no Landlock,
+    or where it is refused: then nothing is confined.
     """
     if not spec.get("confine"):
         return False
@@ -2312,6 +2357,7 @@ def confine(spec: Mapping[str, Any]) -> bool:
         return False
     if abi < 1:
         return False
+    is_alone = live_alone(ctypes, libc)
     scopes = SCOPE_ABSTRACT_SOCKETS | SCOPE_SIGNALS if abi >= 6 else 0
     ruleset = call(LANDLOCK_CREATE, *as_struct([access_rights(abi), 0, scopes][: 3 if abi >= 6 else 1]), 0)
     if ruleset < 0:
@@ -2323,30 +2369,61 @@ def confine(spec: Mapping[str, Any]) -> bool:
             allow(call, ruleset, path, access_rights(abi))
         if prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or call(LANDLOCK_RESTRICT, ruleset, 0):
             return False
-        keep_limits(ctypes, call)
+        refuse_calls(ctypes, call, is_alone=is_alone)
         return True
     finally:
         os.close(ruleset)
 
 
-def keep_limits(ctypes: Any, call: Callable[..., int]) -> None:
-    """seccomp(2): set no limits of other processes, which Landlock does not guard; where the kernel will not, nothing.
+def live_alone(ctypes: Any, libc: Any) -> bool:
+    """Give this process and its children shared memory of their own, so that they leave none behind for later ones.
 
-    Code for another architecture is refused, since its calls have other numbers. Data speculation stays as it is.
+    namespaces(7): System V's and POSIX's, and a new ``/dev/shm``. Without privileges by way of a user namespace, whose
+    privileges are given up again. False where the kernel does not allow that.
+    """
+    user, group = os.getuid(), os.getgid()
+    is_privileged = libc.unshare(CLONE_NEWNS | CLONE_NEWIPC) == 0
+    if not is_privileged:
+        if libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC) != 0:
+            return False
+        for name, line in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+            with open("/proc/self/" + name, "w") as file:
+                file.write(line)
+    libc.mount(b"none", b"/", None, MS_REC_PRIVATE, None)
+    is_alone = bool(libc.mount(b"tmpfs", b"/dev/shm", b"tmpfs", MS_NOSUID_NODEV, b"mode=1777") == 0)
+    if not is_privileged:
+        libc.capset((ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)())
+    return is_alone
+
+
+def refuse_calls(ctypes: Any, call: Callable[..., int], *, is_alone: bool) -> None:
+    """seccomp(2): what Landlock does not guard is refused with EPERM; where the kernel will not, nothing is.
+
+    Limits of other processes; to leave orphans to somebody else; keys, which outlive a process, and memory and queues
+    that do, unless it has ``is_alone`` its own. Code for another architecture is refused, since its calls have other
+    numbers. Data speculation stays as it is.
     """
     if os.uname().machine not in SYSTEM_CALLS:
         return
-    architecture, seccomp, prlimit = SYSTEM_CALLS[os.uname().machine]
+    architecture, seccomp, prctl, prlimit, keys, ipc = SYSTEM_CALLS[os.uname().machine]
     load, equal, give = 0x20, 0x15, 0x06  # BPF; offsets are those of struct seccomp_data
-    program = (
-        (load, 0, 0, 4), (equal, 0, 9, architecture),
-        (load, 0, 0, 0), (equal, 0, 8, prlimit),
-        (load, 0, 0, 32), (equal, 0, 2, 0), (load, 0, 0, 36), (equal, 4, 0, 0),  # no new limit: it only asks
-        (load, 0, 0, 16), (equal, 2, 0, 0), (equal, 1, 0, os.getpid()),
-        (give, 0, 0, 0x00050001), (give, 0, 0, 0x7FFF0000),  # EPERM, allowed
-    )  # fmt: skip
-    code = ctypes.create_string_buffer(b"".join([struct.pack("HBBI", *each) for each in program]))
-    filters = struct.pack("HP", len(program), ctypes.addressof(code))
+    refused = keys if is_alone else (*keys, *ipc)
+    lines: list[tuple[int, int | str, int | str, int]] = [(load, 0, 0, 4), (equal, 0, "refuse", architecture)]
+    lines += [(load, 0, 0, 0), *[(equal, "refuse", 0, number) for number in refused]]
+    lines += [(equal, 0, 2, prctl), (load, 0, 0, 16), (equal, "refuse", "allow", PR_SET_CHILD_SUBREAPER)]
+    lines += [
+        (equal, 0, "allow", prlimit),
+        (load, 0, 0, 32), (equal, 0, 2, 0), (load, 0, 0, 36), (equal, "allow", 0, 0),  # no new limit: it only asks
+        (load, 0, 0, 16), (equal, "allow", 0, 0), (equal, "allow", "refuse", os.getpid()),
+    ]  # fmt: skip
+    ends = {"refuse": len(lines), "allow": len(lines) + 1}
+    lines += [(give, 0, 0, SECCOMP_EPERM), (give, 0, 0, SECCOMP_ALLOW)]
+    program = [
+        struct.pack("HBBI", code, *[ends[to] - at - 1 if isinstance(to, str) else to for to in jumps], value)
+        for at, (code, *jumps, value) in enumerate(lines)
+    ]
+    source = ctypes.create_string_buffer(b"".join(program))
+    filters = struct.pack("HP", len(program), ctypes.addressof(source))
     call(seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, filters)
 
 
@@ -2445,12 +2522,12 @@ def run_once(spec: Mapping[str, Any]) -> None:
     set_limits(spec)
     confined = confine(spec)
     writer = fcntl.fcntl(spec["report_fd"], fcntl.F_DUPFD_CLOEXEC, CHANNEL_FD_MIN)
+    send = make_report(writer, spec["name_fd"])
     os.close(spec["report_fd"])
     describe, targets = make_describe(), Targets(spec["packages"], make_describe())
     originals = Originals(spec["root"])
-    _, send = make_channel(0, writer)
     own_pid, getpid, write, flush, aside = os.getpid(), os.getpid, os.write, make_flush(), make_aside()
-    report: dict[str, Any] = {"id": spec["id"], "error": None, "returned": None, "confined": confined}
+    report: dict[str, Any] = {"error": None, "returned": None, "confined": confined}
     try:
         report["returned"] = run_script(spec, targets, originals)
     except BaseException as error:
@@ -2468,6 +2545,14 @@ def run_once(spec: Mapping[str, Any]) -> None:
             # an import that is tried once more must not print into the script's output
             aside(lambda: report.update(modules=targets.loaded(), targets=targets.report("all")))
             with_no_fuss(lambda: send(report))
+
+
+def make_report(writer: int, name_fd: int) -> Callable[[dict[str, Any]], None]:
+    """``send(report)`` under a name that is read here, before foreign code runs, and stands nowhere else."""
+    _, send = make_channel(0, writer)
+    name = os.read(name_fd, 64).decode("ascii")
+    os.close(name_fd)
+    return lambda report: send({"id": name, **report})
 
 
 def with_no_fuss(action: Callable[[], object]) -> None:
@@ -2635,8 +2720,8 @@ def become(spec: Mapping[str, Any], arguments: Sequence[str]) -> None:
 def main() -> None:
     """``SPEC``: mode (serve, program, run_test), id, root, import_root, packages, parent, memory_bytes, confine.
 
-    The latter two modes also have script, arguments and report_fd. ``template`` has control_fd and parent alone.
-    ``become`` has parent, confine and command.
+    The latter two modes also have script, arguments, report_fd and name_fd, and no id. ``template`` has control_fd and
+    parent alone. ``become`` has parent, confine and command.
     """
     spec = json.loads(sys.argv[1])
     if spec["mode"] == "serve":

@@ -55,6 +55,11 @@ class Finding:
         return self.named or (self.sample.disarmed and self.is_without_gain)
 
     @property
+    def is_open(self) -> bool:
+        """Whether nothing was decided: on a busy machine a few starts prove neither a gain nor where it comes from."""
+        return self.outcome.category is Category.SUCCESS_INCONCLUSIVE
+
+    @property
     def is_without_gain(self) -> bool:
         """Measured, and no faster than noise makes it; a loaded machine leaves more than one thing inconclusive."""
         comparison = self.outcome.comparison

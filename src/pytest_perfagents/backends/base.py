@@ -76,6 +76,11 @@ class ProgramRun:
     confined: bool | None = None
     intact: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_reported(self) -> bool:
+        """Whether the harness's own code in the process came to speak at the end."""
+        return self.confined is not None
+
 
 class WorkerEnded(Exception):  # noqa: N818 - it is an event that callers expect, not an error of theirs
     """The worker died, or did not answer in time (``execution.ending``) while it was asked for ``op``."""
@@ -143,7 +148,8 @@ class Worker(Protocol):
         ``load`` script=path, env={name: value} (set before the script is imported), shift=None (a number: random
             data are made from other seeds, by that much)
             -> style (driven, benchmark, run_test, program), has [names], import_s, libraries (how
-            many modules from outside of the packages are loaded), python, gpu (in use),
+            many modules from outside of the packages are loaded), python, gpu (in use), settings (pairs: environment
+            variables that the import set, removed or changed, and what they are now),
             targets {module: {file, loaded, names, error}}: the modules of the measured packages that the
             script names; ``error`` is what a swallowed import hides. A ``program`` is not imported.
         ``turn`` iterations=1, setups=1 (how often ``setup()`` makes new data, with an equal part of the calls after
@@ -162,7 +168,8 @@ class Worker(Protocol):
         ``modules`` retry=True -> modules {name: file}, targets (as in ``load``, those inside functions too)
         ``intact`` libraries=True -> replaced [{name, file, line}]: clocks, builtins, functions of the script and (of
             NumPy, torch and the like, which takes milliseconds) ``libraries`` that are no longer what they were
-            before foreign code ran; gc: whether garbage collection is on
+            before foreign code ran; gc: whether garbage collection is on; children: whether the kernel counts what
+            those use that have ended
         ``traced`` -> import, setup, call, executable: each {path: [lines]} of the lines asked for
         """
         ...

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any
@@ -18,18 +20,15 @@ REPORT_BYTES = 64 * 1024 * 1024
 def run_once(command: Command, spec: Mapping[str, Any]) -> ProgramRun:
     """Run ``command`` with the spec (mode ``program`` or ``run_test``) as its last argument.
 
-    The report goes to a file without a name, so that neither side ever waits for the other. In the
-    execution stands the command as a person would type it.
+    The report goes to a file without a name, so that neither side ever waits for the other. It counts under a name
+    that its writer reads from a pipe before the script runs. In the execution stands the command as a person would
+    type it.
     """
-    with tempfile.TemporaryFile() as file:
-        nonce = token_hex(8)
-        full = json.dumps({**spec, "id": nonce, "report_fd": file.fileno()})
-        execution = run(
-            replace(command, argv=(*command.argv, full)),
-            pass_fds=(file.fileno(),),
-        )
+    with tempfile.TemporaryFile() as file, _pipe_with(token_hex(8)) as (name, name_fd):
+        full = json.dumps({**spec, "report_fd": file.fileno(), "name_fd": name_fd})
+        execution = run(replace(command, argv=(*command.argv, full)), pass_fds=(file.fileno(), name_fd))
         file.seek(0)
-        report = _report(file.read(REPORT_BYTES), nonce)
+        report = _report(file.read(REPORT_BYTES), name)
     arguments = spec["arguments"] if isinstance(spec["arguments"], list) else []
     return ProgramRun(
         replace(execution, command=(command.argv[0], spec["script"], *arguments)),
@@ -42,13 +41,25 @@ def run_once(command: Command, spec: Mapping[str, Any]) -> ProgramRun:
     )
 
 
-def _report(data: bytes, nonce: str) -> dict[str, Any]:
+@contextmanager
+def _pipe_with(name: str) -> Iterator[tuple[str, int]]:
+    """The name, and where it can be read once."""
+    reader, writer = os.pipe()
+    try:
+        os.write(writer, name.encode("ascii"))
+        os.close(writer)
+        yield name, reader
+    finally:
+        os.close(reader)
+
+
+def _report(data: bytes, name: str) -> dict[str, Any]:
     """The report among whatever else was written there; empty where there is none."""
     for line in reversed(data.splitlines()):
         try:
             report = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(report, dict) and report.get("id") == nonce:
+        if isinstance(report, dict) and report.get("id") == name:
             return report
     return {}

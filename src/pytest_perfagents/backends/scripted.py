@@ -92,7 +92,8 @@ class ScriptedSide:
     ``outside`` what an honest clock reads per second that the worker claims. ``child_cpu_share`` is CPU per second of
     each of its ``children``, ``hidden_cpu_s`` what a turn spends beside its calls; ``intact`` answers `intact`.
     ``mishaps`` maps an operation (``start`` too) to what happens instead, ``("turn", 3)`` to what happens at its fourth
-    time in a process, ``fork_mishaps`` the same for forks; ``shared`` is what it loads from outside.
+    time in a process, ``fork_mishaps`` the same for forks; ``shared`` is what it loads from outside,
+    ``settings`` are variables that its import sets.
     ``equal`` answers ``check``; ``result`` is what it gives and ``judged`` what a script's check
     says of that in a process of the baseline, None: as ``equal``; both may be functions of the `Moment`.
     ``shifted_call_s`` is the time of a call with other random data, where it is another one. ``lines`` answers
@@ -129,6 +130,7 @@ class ScriptedSide:
     mishaps: Mapping[str | tuple[str, int], Mishap] = field(default_factory=dict)
     fork_mishaps: Mapping[str | tuple[str, int], Mishap] = field(default_factory=dict)
     shared: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
     modules: Mapping[str, str | None] = field(default_factory=dict)
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     lines: Mapping[str, LinesByFile] = field(default_factory=dict)
@@ -233,6 +235,7 @@ class ScriptedWorker:
             "import_s": self._side.import_s,
             "python": "3.11.0",
             "gpu": self._side.cuda,
+            "settings": list(self._side.settings.items()),
             "targets": dict(self._side.targets),
         }
 

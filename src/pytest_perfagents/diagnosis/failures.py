@@ -126,6 +126,16 @@ def tampered(what: str) -> Failure:
     )
 
 
+def left_early() -> Failure:
+    """A patched process printed a time and left before the harness's own code in it could say a word."""
+    return failure(
+        Category.TIMER_TAMPERED,
+        "the process printed a time and left before the script had come to its end",
+        side=Role.PATCHED,
+        hint="look in the patch for os._exit() or exec(): the baseline comes to its end",
+    )
+
+
 def disturbed(what: str) -> Failure:
     """Somebody wrote to what the other sides run."""
     return failure(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from pytest_perfagents.diagnosis.advice import MODULE, advise
 from pytest_perfagents.diagnosis.kinds import HARDWARE, hint_of_kind, kind_of
+from pytest_perfagents.diagnosis.names import asking_first, misspelt_function, misspelt_name, names_in_file
 from pytest_perfagents.diagnosis.patterns import one_line
 from pytest_perfagents.diagnosis.reports import category_of_import, path_not_hit, reported, tells_all
 from pytest_perfagents.diagnosis.signals import ending_signal, killed, signal_name
@@ -33,20 +34,21 @@ def diagnose(
     *,
     packages: Sequence[str] = (),
     repo: str = "",
-    command: Sequence[str] | str = (),
+    names_in: Callable[[str], Collection[str]] = names_in_file,
 ) -> Failure:
     """The failure that ``evidence`` shows on the side ``role``.
 
-    ``packages`` are the measured packages, ``repo`` is the repository's name in the configuration,
-    ``command`` repeats the run. The category follows what ended the run; reason, hint and blame follow the
-    deepest cause that is understood.
+    ``packages`` are the measured packages, ``repo`` is the repository's name in the configuration. The category
+    follows what ended the run; reason, hint and blame follow the deepest cause that is understood. ``names_in`` is
+    asked which names a source has, where one that was wanted may be misspelt.
     """
     place = Place(role, repo, tuple(packages), evidence.baseline_worked)
-    facts = _read(evidence, place)
+    facts = _read(evidence, place, names_in)
     finding = next(finding for rule in RULES if (finding := rule(facts)) is not None)
     reason, hint = finding.reason, finding.hint
     if finding.advice is not None:
         reason, hint = "; ".join(filter(None, (finding.advice.reason, reason))), finding.advice.hint
+    hint = asking_first(misspelt_name(facts, finding), hint)
     return Failure(
         category=finding.category,
         stage=_stage(finding.category, evidence.stage),
@@ -54,11 +56,11 @@ def diagnose(
         blame=_blame(finding, place),
         reason=one_line(f"{role.value} {reason}", _LINE_CHARACTERS),
         hint=one_line(hint, _LINE_CHARACTERS) or None,
-        evidence=_evidence(facts, finding, command),
+        evidence=_evidence(facts, finding),
     )
 
 
-def _read(evidence: Evidence, place: Place) -> Facts:
+def _read(evidence: Evidence, place: Place, names_in: Callable[[str], Collection[str]]) -> Facts:
     execution, report = evidence.execution, evidence.report
     if report is None and execution is not None:
         report = parse_output(execution.stdout) or parse_output(execution.stderr)
@@ -68,7 +70,7 @@ def _read(evidence: Evidence, place: Place) -> Facts:
     elif execution is not None:
         raised = chain_in_text(execution.stderr) or chain_in_text(execution.stdout)
     signal = ending_signal(execution) if evidence.error is None else None
-    return Facts(evidence, place, report, raised, signal)
+    return Facts(evidence, place, report, raised, signal, names_in)
 
 
 def _stage(category: Category, seen: Stage | None) -> Stage:
@@ -181,14 +183,17 @@ def _no_output(facts: Facts) -> Finding | None:
         "it prints no time and offers nothing to call: it needs setup() and experiment(data), or run_test(), or a main "
         "block that prints its result; a generated script may have been cut off"
     )
+    hint = asking_first(misspelt_function(facts), hint)
     if code:
-        hint = f"run the command by hand; {f'its last words were: {words}' if words else 'it said nothing'}"
+        hint = (
+            f"its last words were: {words}" if words else "it said nothing: run the script in a checkout of the commit"
+        )
     reason = f"ended without a result (exit code {code or 0})"
     return Finding(facts.place.category("NO_OUTPUT"), reason, hint=hint)
 
 
 def _unknown(facts: Facts) -> Finding:
-    hint = "run the command by hand"
+    hint = "run the script by hand, in a checkout of the commit"
     return Finding(facts.place.category("UNKNOWN"), "failed, and nothing shows why", hint=hint)
 
 
@@ -223,11 +228,10 @@ def _last_line(text: str) -> str:
     return next((line.strip()[:200] for line in reversed(text.splitlines()) if line.strip()), "")
 
 
-def _evidence(facts: Facts, finding: Finding, command: Sequence[str] | str) -> dict[str, Any]:
-    """What a person needs to check the judgement; only what there is."""
+def _evidence(facts: Facts, finding: Finding) -> dict[str, Any]:
+    """What a person needs to check the judgement; only what there is. ``ran`` is a script that ran as a program."""
     execution, error, advice = facts.execution, facts.evidence.error, finding.advice
     chain = finding.chain or facts.raised
-    command = command or (execution.command if execution else "")
     found: dict[str, Any] = {
         "exception": chain[0].type if chain else None,
         "chain": [str(raised) for raised in chain] if len(chain) > 1 else None,
@@ -238,7 +242,7 @@ def _evidence(facts: Facts, finding: Finding, command: Sequence[str] | str) -> d
         "stderr": _tail(execution.stderr) if execution else None,
         "exit_code": _exit_code(facts),
         "signal": signal_name(facts.signal) if facts.signal is not None else None,
-        "command": command if isinstance(command, str) else shlex.join(command),
+        "ran": shlex.join(facts.program),
     }
     return {key: value for key, value in found.items() if value not in (None, "")}
 

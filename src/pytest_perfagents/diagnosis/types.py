@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,18 +93,30 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The evidence, read: what was raised (deepest last), what the script reported, which signal ended it."""
+    """The evidence, read: what was raised (deepest last), what the script reported, which signal ended it.
+
+    ``names_in`` gives the names that a Python source binds.
+    """
 
     evidence: Evidence
     place: Place
     report: ScriptReport | None
     raised: tuple[Raised, ...]
     signal: int | None
+    names_in: Callable[[str], Collection[str]]
 
     @property
     def execution(self) -> Execution | None:
         """How the process ran and ended."""
         return self.evidence.execution
+
+    @property
+    def program(self) -> tuple[str, ...]:
+        """The script that ran as a program, as a person would type it. Our worker, whose specification comes last in
+        its command, is none.
+        """
+        command = self.execution.command if self.execution is not None else ()
+        return () if command and command[-1].startswith("{") else command
 
     @property
     def left(self) -> bool:

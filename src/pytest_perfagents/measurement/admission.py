@@ -88,7 +88,7 @@ class Gate:
                 raise
             doubts.append(f"in a forked process it was rejected: {rejection.failure.reason}")
         else:
-            if noticed == flags:
+            if noticed == flags and admitted.probe.settings == baseline.probe.settings:
                 return admitted
         baseline.results.forget(learned)
         with self.nursery.closed():  # what went wrong may be the template's fault
@@ -120,6 +120,8 @@ class Gate:
 
     def diagnose(self, trouble: Trouble, role: Role) -> Failure:
         """Name what a side did instead of what it was asked."""
+        if isinstance(trouble, programs.LeftEarly) and role is not Role.BASELINE:
+            return failures.left_early()
         repo = self._repo
         report = trouble.report if isinstance(trouble, programs.ProgramTrouble) else None
         evidence = diagnosis.Evidence(
@@ -140,7 +142,8 @@ class Gate:
             style = probe.style
         if self.config.protocol.mode == "driven":
             raise Rejected(failures.not_drivable(self.script.name, style))
-        return self._program_probe(side, workspace, style, reference)
+        must_end = baseline is not None and baseline.probe.confined is not None
+        return self._program_probe(side, workspace, style, reference, must_end=must_end)
 
     def _forced_style(self) -> str | None:
         if self.config.protocol.mode != "script":
@@ -148,9 +151,11 @@ class Gate:
         text = self.script.read_text(encoding="utf-8", errors="replace")
         return programs.RUN_TEST if "__main__" not in text and "def run_test" in text else "program"
 
-    def _program_probe(self, side: Side, workspace: Workspace, style: str, reference: Path) -> probing.Probe:
+    def _program_probe(
+        self, side: Side, workspace: Workspace, style: str, reference: Path, *, must_end: bool
+    ) -> probing.Probe:
         patience_s = self.patience.left_s
-        seconds, run = programs.run_once(workspace, self.script, style, timeout_s=patience_s)
+        seconds, run = programs.run_once(workspace, self.script, style, timeout_s=patience_s, must_end=must_end)
         equal, message = programs.check_results(
             workspace, self.script, style, reference, is_reference=side == BASELINE, timeout_s=patience_s
         )
@@ -192,6 +197,19 @@ class Gate:
             raise Rejected(failures.unequal(ruling.reason, role, by=ruling.by), admitted.record)
         if ruling.equivalence == "equal" and baseline.results is not None:
             baseline.results.accept(admitted.workspace.side, probe.evidence)
+        self._check_first_call(admitted, baseline)
+
+    def _check_first_call(self, admitted: Admitted, baseline: Admitted) -> None:
+        """Who answers rubbish at first and remembers afterwards has a fast first call to show for it."""
+        probe, results, first = admitted.probe, baseline.results, baseline.probe.first
+        if results is None or first is None or probe.first is None:
+            return
+        reference = Reference(first, baseline.probe.equal)
+        ruling = results.referee.rule(reference, probe.first, Verdict(probe.equal))
+        if ruling.equivalence == "different":
+            record = replace(admitted.record, equivalence="different")
+            reason = f"at the first call of a process, {ruling.reason}"
+            raise Rejected(failures.unequal(reason, admitted.workspace.side.role, by=ruling.by), record)
 
     def _results(self, baseline: Admitted) -> Results:
         referee = Referee(baseline.workspace, self.script, self.patience, self.seed, self.nursery)
@@ -207,7 +225,7 @@ class Gate:
         is_dear = probe.startup_s + probe.first_setup_s + probe.first_s > DEAR_S
         if results is None or is_dear or admitted.record.equivalence != "equal":
             return
-        ruling = results.fresh.rule(admitted.workspace, probe.call_s)
+        ruling = results.fresh.rule(admitted.workspace)
         admitted.flags.extend(ruling.flags)
         admitted.record = replace(admitted.record, fresh_inputs=ruling.equivalence)
         if ruling.equivalence != "different":

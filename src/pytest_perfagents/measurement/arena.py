@@ -122,6 +122,7 @@ class Live:
     helpers_cpu_s: float = 0.0
     reaped_at_start_s: float = 0.0
     gaps_s: list[float] = field(default_factory=list)
+    shown_first: Evidence | None = None
     shown: Evidence | None = None
     looking_s: float = 0.0
     cpu_at_start: float | None = None

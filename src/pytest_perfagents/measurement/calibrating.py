@@ -9,7 +9,7 @@ from typing import Any
 from pytest_perfagents.backends.base import Backend
 from pytest_perfagents.calibrations import TWIN, Calibration
 from pytest_perfagents.config import Config, ProtocolConfig
-from pytest_perfagents.judgement import judge
+from pytest_perfagents.judgement import clocks, judge
 from pytest_perfagents.judgement.power import noise_floor
 from pytest_perfagents.measurement.arena import Lease, Patience, Progress
 from pytest_perfagents.measurement.trial import Trial, rule_of
@@ -69,7 +69,7 @@ def twin_of(case: Case) -> Case:
 
 def _ratios(outcome: Outcome, comparison: Comparison) -> list[float]:
     clock = "cpu_s" if comparison.clock == "cpu" else "wall_s"
-    return judge.log_speedups(getattr(outcome.sides["baseline"], clock), getattr(outcome.sides["patched"], clock))
+    return clocks.log_speedups(getattr(outcome.sides["baseline"], clock), getattr(outcome.sides["patched"], clock))
 
 
 def _as_stopped(outcome: Outcome, clock: str, protocol: ProtocolConfig) -> Comparison:

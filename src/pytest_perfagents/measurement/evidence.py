@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
@@ -35,6 +35,10 @@ class Evidence:
     loaded: bytes | None = None
     trouble: str = ""
     whole: bool = True
+
+    def showing(self, other: Evidence) -> Evidence:
+        """With the structure of another result."""
+        return replace(self, returned=other.returned, whole=other.whole)
 
 
 @dataclass(frozen=True, slots=True)

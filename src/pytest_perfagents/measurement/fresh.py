@@ -23,10 +23,11 @@ from pytest_perfagents.measurement.referee import (
     differing,
     look,
 )
+from pytest_perfagents.model import Side
 
 TIMED_S, MOST_CALLS = 0.05, 1000
-GAIN, LITTLE = 1.3, 1.1
-"""Who is so much faster with the script's data, and no more than that little with others, knows the script's."""
+GAIN, SHARE = 1.3, 1 / 3
+"""Who is so much faster with the script's data, and with others has no more than this of it, knows the script's."""
 
 _RANDOM = re.compile(r"\b(random|seed|manual_seed|default_rng|rand|randn|randint|randperm|RandomState|PRNGKey)\b")
 
@@ -36,7 +37,7 @@ class FreshInputs:
     """Other random data for the sides of one commit. ``shifts`` are two numbers that nobody could foresee.
 
     ``usual`` is the baseline's result for the script's own data, ``usual_call_s`` the time of a call. ``doubt`` says
-    why no difference counts.
+    why no difference counts. ``side_s`` and ``baseline_s`` are CPU seconds of a call with them.
     """
 
     referee: Referee
@@ -46,13 +47,11 @@ class FreshInputs:
     doubt: str = ""
     references: dict[int, Reference | None] = field(default_factory=dict)
     baseline_s: dict[int, float] = field(default_factory=dict)
+    side_s: dict[Side, float] = field(default_factory=dict)
 
-    def rule(self, workspace: Workspace, call_s: float) -> Ruling:
-        """Of a side whose calls take ``call_s`` with the script's data; ``different`` where both sets show it."""
-        first, side_s = self._rule(workspace, self.shifts[0])
-        if first.equivalence == "equal":
-            is_suspect = call_s * GAIN < self.usual_call_s and self._gains_little(self.shifts[0], side_s)
-            return replace(first, flags=self._gain_elsewhere(workspace) if is_suspect else ())
+    def rule(self, workspace: Workspace) -> Ruling:
+        """Whether a side's result is right with them; ``different`` where both sets show it."""
+        first, self.side_s[workspace.side] = self._rule(workspace, self.shifts[0])
         if first.equivalence != "different":
             return first
         second, _ = self._rule(workspace, self.shifts[1])
@@ -126,22 +125,27 @@ class FreshInputs:
             hash_seed=hash_seed, seed=referee.seed, reference=reference, timed_calls=calls,
         )  # fmt: skip
 
-    def _gain_elsewhere(self, workspace: Workspace) -> tuple[str, ...]:
-        """A flag where processes of the same kind agree that the side is faster with the script's own data only."""
-        if self._reference(self.shifts[1]) is None:
-            return ()
-        try:
-            own = self._look(self.referee.workspace, None).call_s / self._look(workspace, None).call_s
-            side_s = {shift: self._look(workspace, shift).call_s for shift in self.shifts}
-            other = max(self.baseline_s[shift] / side_s[shift] for shift in self.shifts)
-        except (WorkerEnded, Unfit, ZeroDivisionError):
-            return ()
-        if own < GAIN or not all(self._gains_little(shift, time_s) for shift, time_s in side_s.items()):
-            return ()
-        return (f"on other inputs it is {other:.2f}x as fast as the baseline, on the script's own {own:.2f}x",)
+    def gain_elsewhere(self, workspace: Workspace, own: float) -> str | None:
+        """A flag for a side that is ``own`` times as fast with the script's data, where with both other sets it is not.
 
-    def _gains_little(self, shift: int, side_s: float) -> bool:
-        return 0 < self.baseline_s[shift] < LITTLE * side_s
+        The clock is that of its own process: who bends it can look no slower with other data than it is.
+        """
+        side_s, first = self.side_s.get(workspace.side, 0.0), self.shifts[0]
+        if own < GAIN or side_s <= 0 or not 0 < self.baseline_s.get(first, 0.0) < own**SHARE * side_s:
+            return None
+        if self._reference(self.shifts[1]) is None:
+            return None
+        try:
+            other = max(self._gain(workspace, shift) for shift in self.shifts)
+        except (WorkerEnded, Unfit, ZeroDivisionError):
+            return None
+        if other >= own**SHARE:
+            return None
+        return f"on other inputs it is {other:.2f}x as fast as the baseline, on the script's own {own:.2f}x"
+
+    def _gain(self, workspace: Workspace, shift: int) -> float:
+        """How much faster with these data, by processes that follow each other."""
+        return self._look(self.referee.workspace, shift).call_s / self._look(workspace, shift).call_s
 
 
 def _doubtful(flag: str) -> Ruling:

@@ -15,7 +15,7 @@ from pytest_perfagents.measurement import watching
 from pytest_perfagents.measurement.arena import Arena, Live, Pace, Progress, Track, Trouble, in_play, request, wait_for
 from pytest_perfagents.measurement.settling import settled
 from pytest_perfagents.measurement.turns import take_turns
-from pytest_perfagents.measurement.verifying import check_timed_results
+from pytest_perfagents.measurement.verifying import check_timed_results, look_at_first_result
 from pytest_perfagents.model import BASELINE, Side, Stage
 
 Start = Callable[[list[Side], schedule.StartPlan], None]
@@ -94,7 +94,7 @@ def _run_start(
     try:
         _launch(arena, sides, plan, template, live)
         with settled(arena, live) as is_apart:
-            _warm_up(arena, live, pace)
+            _warm_up(arena, live, pace, plan.number)
             take_turns(arena, live, pace, plan.number, stays_awake=is_apart)
         watching.after_turns(arena, live, pace.turns, plan.number)
         check_timed_results(arena, live, plan.number, began_s)
@@ -125,13 +125,14 @@ def _launch(
             each.track.libraries = max(each.track.libraries, int(reply.value.get("libraries", 0)))
 
 
-def _warm_up(arena: Arena, live: dict[Side, Live], pace: Pace) -> None:
+def _warm_up(arena: Arena, live: dict[Side, Live], pace: Pace, start: int) -> None:
     for number in range(pace.warmups):
         for side, each in in_play(arena, live):
             reply = request(arena, side, each, "turn", iterations=1, setups=int(number == 0))
             if reply is not None and number == 0:
                 each.track.first_call_s.append(reply.value["cpu_ns"] / 1e9)
                 each.track.setup_s.append(reply.value["setup_ns"] / 1e9)
+                look_at_first_result(arena, side, each, start)
     for _, each in in_play(arena, live):
         each.cpu_at_start = each.worker.cpu_s()
         each.reaped_at_start_s = each.worker.company().reaped_s

@@ -30,8 +30,9 @@ class Probe:
     set-up before it and ``setup_s`` of a later one, if there was one.
 
     ``equal`` and ``message`` are what the script's check said inside the process. ``evidence`` is of the last of
-    ``calls`` calls; ``is_steady``: the baseline's first call gave the same. ``shared`` are the
+    ``calls`` calls, ``first`` of the first where there are more; ``is_steady``: both are the same. ``shared`` are the
     modules from outside the workspace that a baseline with a dear start-up has loaded. ``is_forked``: it was a fork.
+    ``settings`` are the environment variables that the import set.
     """
 
     style: str
@@ -48,9 +49,17 @@ class Probe:
     first_cpu_s: float = 0.0
     evidence: Evidence = field(default_factory=Evidence)
     calls: int = 1
-    is_steady: bool = False
+    first: Evidence | None = None
     shared: tuple[str, ...] = ()
     is_forked: bool = False
+    settings: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_steady(self) -> bool | None:
+        """Whether the last call gave what the first one gave; None where there was one call."""
+        if self.first is None:
+            return None
+        return self.first.returned is not None and self.first.returned == self.evidence.returned
 
 
 @dataclass(slots=True)
@@ -96,13 +105,11 @@ def probe(
             return Probe(loaded["style"], startup_s, confined=worker.hello.get("confined"))
         first = ask("turn", Stage.RUN, iterations=1, setups=1).value
         witness = Witness(worker, patience, workspace.scratch, seed)
-        later, calls, is_steady = first, 1, False
+        later, calls, of_first = first, 1, None
         if reference.calls > 1 if reference is not None else first["wall_ns"] / 1e9 < LONG_CALL_S:
-            before = witness.show(store=False).returned if reference is None else None
+            of_first = witness.show(store=reference is None)
             later, calls = ask("turn", Stage.RUN, iterations=1, setups=0).value, 2
         evidence = witness.show(store=True)
-        if reference is None and calls > 1:
-            is_steady = before is not None and before == evidence.returned
         stored = (reference.evidence if reference is not None else evidence).stored
         verdict = witness.check(stored) if stored else Verdict(None, "there is no stored result of the baseline")
         usual = _usual(ask, first, later) if calls > 1 else first
@@ -128,9 +135,10 @@ def probe(
         first["cpu_ns"] / 1e9,
         evidence,
         calls,
-        is_steady,
+        of_first,
         tuple(shared),
         nursery.has(PROBE_HASH_SEED),
+        tuple((str(name), str(value)) for name, value in loaded.get("settings") or ()),
     )
 
 

@@ -28,6 +28,10 @@ class ProgramTrouble(Trouble):
         self.report = report
 
 
+class LeftEarly(Trouble):
+    """A process that gave a time did not come to its end."""
+
+
 def run_once(
     workspace: Workspace,
     script: Path,
@@ -37,9 +41,11 @@ def run_once(
     arguments: dict[str, str | bool] | None = None,
     seed: int = 1,
     padding: int = 0,
+    must_end: bool = False,
 ) -> tuple[float, ProgramRun]:
     """Seconds that one run of the script reports. Raises ProgramTrouble where it reports none.
 
+    ``must_end``: raises LeftEarly where the process left before the script came to its end.
     ``arguments`` are the usual ones of these scripts: ``eqcheck``, ``reference``, ``prefix``. What ``run_test`` returns
     has no unit; a number larger than the seconds that the call took is read as milliseconds.
     """
@@ -58,6 +64,8 @@ def run_once(
     clean = run.execution.ending is Ending.EXITED and run.execution.code == 0
     if not clean or report is None or not report.seconds or report.blames or report.opt_path_hit is False:
         raise ProgramTrouble(Stage.RUN, run, report)
+    if must_end and not run.is_reported:
+        raise LeftEarly(Stage.RUN, execution=run.execution)
     return report.seconds, run
 
 
@@ -106,7 +114,7 @@ def _said(trouble: ProgramTrouble) -> str:
 
 
 def program_start(
-    arena: Arena, style: str, reference: Path | None, sides: list[Side], plan: schedule.StartPlan
+    arena: Arena, style: str, reference: Path | None, must_end: bool, sides: list[Side], plan: schedule.StartPlan
 ) -> None:
     """One round: every side runs the script once, in the order of the plan.
 
@@ -120,8 +128,10 @@ def program_start(
         try:
             seconds[side], runs[side] = run_once(
                 arena.workspaces[side], arena.script, style, timeout_s=arena.patience.left_s, arguments=arguments,
-                seed=plan.hash_seed, padding=plan.padding[index],
+                seed=plan.hash_seed, padding=plan.padding[index], must_end=must_end,
             )  # fmt: skip
+        except LeftEarly as left:
+            arena.lost[side] = left
         except ProgramTrouble as trouble:
             exited = trouble.execution is not None and trouble.execution.ending is Ending.EXITED
             arena.lost[side] = Unequal(_said(trouble)) if reference and exited and side != BASELINE else trouble

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import median
 
 from pytest_perfagents.judgement.honesty import claims, gpu, integrity, memory, replaced, shifts
@@ -13,36 +13,32 @@ from pytest_perfagents.measurement.probing import Probe
 from pytest_perfagents.model import BASELINE, Integrity, Side
 
 
-def tampering(arena: Arena, side: Side, iterations: int, clock: str) -> str | None:
-    """One line where the side's time, by this clock, is not what it says; ``iterations`` are the calls of a turn."""
-    mine, base = arena.tracks[side], arena.tracks[BASELINE]
-    doubt = _doubt(arena, side)
-    return (
-        replaced.tampering(base.intact, mine.intact)
-        or (doubt.says if doubt and doubt.is_tampering else None)
-        or integrity.tampering(_clocks(base), _clocks(mine))
-        or shifts.hidden_work(_costs(base, iterations, clock), _costs(mine, iterations, clock))
-        or gpu.tampering(_gpu_turns(base), _gpu_turns(mine))
-    )
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What a turn was: its calls, how often it set up, and the clock of the verdict."""
+
+    calls: int
+    setups: int
+    clock: str
 
 
-def proof(
+def prove(
     arena: Arena,
     side: Side,
     record: Integrity,
     flags: Sequence[str],
-    *,
-    iterations: int,
-    clock: str,
+    turns: Turns,
     probes: Mapping[Side, Probe],
-) -> Integrity:
-    """``record`` of admission, with what measuring showed; ``flags`` come first."""
+) -> tuple[Integrity, str | None]:
+    """``record`` of admission with what measuring showed, ``flags`` first; and one line where the side's time is not
+    what it says.
+    """
     mine, base = arena.tracks[side], arena.tracks[BASELINE]
-    doubt = _doubt(arena, side)
+    doubt, costs = _doubt(arena, side), (_costs(base, turns), _costs(mine, turns))
     noticed = (
         integrity.first_call_flag(_calls(base), _calls(mine)),
         shifts.process_flag(_first_calls(base, probes[BASELINE]), _first_calls(mine, probes[side])),
-        *shifts.shift_flags(_costs(base, iterations, clock), _costs(mine, iterations, clock)),
+        *shifts.shift_flags(*costs),
         *shifts.helper_flags(_beside(base), _beside(mine)),
         *replaced.flags(base.intact, mine.intact),
         doubt.says if doubt and not doubt.is_tampering else None,
@@ -54,12 +50,20 @@ def proof(
             "GPU memory", memory.usual_bytes(base.gpu_peak_bytes), memory.usual_bytes(mine.gpu_peak_bytes)
         ),
     )
-    return replace(
+    tampering = (
+        replaced.tampering(base.intact, mine.intact)
+        or (doubt.says if doubt and doubt.is_tampering else None)
+        or integrity.tampering(_clocks(base), _clocks(mine))
+        or shifts.hidden_work(*costs)
+        or gpu.tampering(_gpu_turns(base), _gpu_turns(mine))
+    )
+    proven = replace(
         record,
         clock_ratio=_clocks(mine).ratio,
         first_call_speedup=integrity.first_call_speedup(_calls(base), _calls(mine)),
         flags=(*flags, *(flag for flag in noticed if flag)),
     )
+    return proven, tampering
 
 
 def _clocks(track: Track) -> integrity.Clocks:
@@ -71,20 +75,22 @@ def _hidden_cpu_s(track: Track) -> list[float]:
     return [own + helpers for own, helpers in zip(track.hidden_cpu_s, track.helpers_cpu_s, strict=False)]
 
 
-def _costs(track: Track, iterations: int, clock: str) -> shifts.Costs:
-    calls_s = [top_trimmed_mean(turns) for turns in (track.cpu_s if clock == "cpu" else track.wall_s) if turns]
+def _costs(track: Track, turns: Turns) -> shifts.Costs:
+    by_cpu = turns.clock == "cpu"
+    calls_s = [top_trimmed_mean(start) for start in (track.cpu_s if by_cpu else track.wall_s) if start]
     hidden_cpu_s = _hidden_cpu_s(track)
-    if clock == "cpu":  # on the wall, a child that is waited for takes its time
+    if by_cpu:  # on the wall, a child that is waited for takes its time
         hidden_cpu_s = [own + reaped for own, reaped in zip(hidden_cpu_s, track.reaped_cpu_s, strict=False)]
     return shifts.Costs(
         track.import_s,
         track.setup_s,
         track.turn_setup_s,
         calls_s,
-        [call_s * iterations for call_s in calls_s],
+        [call_s * turns.calls for call_s in calls_s],
         hidden_cpu_s,
-        track.turn_gap_s if clock == "wall" else (),
+        track.turn_gap_s if turns.clock == "wall" else (),
         track.libraries,
+        turns.setups,
     )
 
 
@@ -102,7 +108,7 @@ def _doubt(arena: Arena, side: Side) -> claims.Doubt | None:
     text = arena.script.read_text(encoding="utf-8", errors="replace")
     if not mine.processes_took or claims.repeats_by_clock(text):
         return None
-    return claims.doubt(*claims.savings(base.processes_took, mine.processes_took))
+    return claims.doubt(base.processes_took, mine.processes_took)
 
 
 def _gpu_turns(track: Track) -> gpu.GpuTurns:

@@ -13,7 +13,8 @@ from typing import Any
 from pytest_perfagents.backends.base import Backend
 from pytest_perfagents.config import Config, ProtocolConfig
 from pytest_perfagents.diagnosis import failures
-from pytest_perfagents.judgement import judge, schedule
+from pytest_perfagents.judgement import clocks, judge, schedule
+from pytest_perfagents.judgement.honesty.shifts import CONFIDENCE
 from pytest_perfagents.measurement import measuring, probing, programs, proving
 from pytest_perfagents.measurement.admission import Admitted, Gate, Rejected
 from pytest_perfagents.measurement.arena import Arena, Lease, Pace, Patience, Progress, Track, Unequal
@@ -87,6 +88,7 @@ class Trial:
                 environment = self._environment()
             if any(side.role is Role.PATCHED for side in self.admitted):
                 self._measure(arena, gate, name)
+                self._try_elsewhere(arena)
                 self._count(arena, name)
             if BASELINE in self.admitted:
                 self._look_back(guard)
@@ -114,16 +116,16 @@ class Trial:
         style = probes[BASELINE].style
         self.notes |= {"style": style, "budget_s": round(budget_s, 1), **_rules(self.config.protocol)}
         if style in probing.DRIVEN_STYLES:
-            pace = pace_for(self.config, probes, budget_s)
+            pace = pace_for(self.config, probes, budget_s, is_forked=self._may_fork(probes))
             self.notes |= {"iterations": pace.iterations, "turns": pace.turns, "warmups": pace.warmups}
             self.notes |= {"setups": pace.setups}
-            if self.config.protocol.template:
+            if self._may_fork(probes):
                 arena.templates.modules = probes[BASELINE].shared
             start: measuring.Start = partial(measuring.driven_start, arena, pace)
         else:
             baseline = self.admitted[BASELINE]
             checked = baseline.workspace.scratch / "reference" if baseline.probe.equal is True else None
-            start = partial(programs.program_start, arena, style, checked)
+            start = partial(programs.program_start, arena, style, checked, baseline.probe.confined is not None)
         arena.results = self.admitted[BASELINE].results
         arena.place = chosen_place(self.config.protocol)
         spent_s = measuring.measure(
@@ -149,6 +151,20 @@ class Trial:
             else:
                 self.rejected[side] = Rejected(gate.diagnose(trouble, side.role), record)
 
+    def _may_fork(self, probes: Mapping[Side, probing.Probe]) -> bool:
+        """Not where an import sets variables that others do not: what a template has imported did not hear of them."""
+        baseline = probes[BASELINE]
+        is_wanted = self.config.protocol.template and bool(baseline.shared)
+        return is_wanted and all(probe.settings == baseline.settings for probe in probes.values())
+
+    def _try_elsewhere(self, arena: Arena) -> None:
+        """Whether who gained with the script's data gains with other data too."""
+        for side, entry in self.admitted.items():
+            comparison = self._compare(arena, side) if side.role is Role.PATCHED else None
+            if comparison is not None and arena.results is not None and entry.record.fresh_inputs == "equal":
+                flag = arena.results.fresh.gain_elsewhere(entry.workspace, comparison.point)
+                entry.flags.extend([flag] if flag else [])
+
     def _budget_s(self, probes: Mapping[Side, probing.Probe]) -> float:
         protocol, baseline = self.config.protocol, probes[BASELINE]
         is_heavy = max(baseline.startup_s, baseline.call_s) > DEAR_S
@@ -164,11 +180,13 @@ class Trial:
     def _with_second_opinion(self, outcome: Outcome) -> Outcome:
         if self.counts is None:
             return outcome
-        protocol = self.config.protocol
-        error = 1 - schedule.look_confidence(1 - protocol.alpha, protocol.looks)
-        return with_counts(outcome, self.counts, _side(outcome.case), error=error)
+        return with_counts(outcome, self.counts, _side(outcome.case), error=1 - self._claim_confidence)
 
     # Judgement
+
+    @property
+    def _claim_confidence(self) -> float:
+        return schedule.look_confidence(1 - self.config.protocol.alpha, self.config.protocol.looks)
 
     def _is_settled(self, arena: Arena, side: Side) -> bool:
         if not self.stops_early:
@@ -187,7 +205,7 @@ class Trial:
         elif track.uses_gpu and arena.tracks[BASELINE].uses_gpu:
             clock = "cuda"
         else:
-            clock = judge.clock_for([baseline, candidate])
+            clock = clocks.clock_for([baseline, candidate])
         rule = rule_of(self.config.protocol)
         return judge.compare(baseline, candidate, clock=clock, rule=rule)
 
@@ -204,27 +222,24 @@ class Trial:
         side = _side(case)
         comparison = self._compare(arena, side)
         if comparison is None or self.disturbance:
-            known = self.rejected.get(side) or self.admitted.get(side)
-            record = replace(known.record if known else Integrity(), flags=self._flags(side))
+            entry = self.rejected.get(side) or self.admitted.get(side)
+            record = replace(entry.record if entry else Integrity(), flags=self._flags(side))
             if self.disturbance:
                 return Outcome(case, None, failures.disturbed(self.disturbance), integrity=record, protocol=self.notes)
             return Outcome(case, None, self._why(side), integrity=record, protocol=self.notes)
-        iterations = int(self.notes.get("iterations", 1))
-        probes = {one: each.probe for one, each in self.admitted.items()}
-        record = proving.proof(
-            arena,
-            side,
-            self.admitted[side].record,
-            self._flags(side),
-            iterations=iterations,
-            clock=comparison.clock,
-            probes=probes,
+        turns = proving.Turns(
+            int(self.notes.get("iterations", 1)), max(1, int(self.notes.get("setups", 1))), comparison.clock
         )
-        tampering = proving.tampering(arena, side, iterations, comparison.clock)
+        probes = {one: each.probe for one, each in self.admitted.items()}
+        known, flags = self.admitted[side].record, self._flags(side)
+        record, tampering = proving.prove(arena, side, known, flags, turns, probes)
         if tampering is not None:
             return Outcome(case, None, failures.tampered(tampering), integrity=record, protocol=self.notes)
         human = self._compare(arena, HUMAN)
-        sides = dict(zip(("baseline", "patched"), self._pair(arena, side, comparison.starts), strict=True))
+        pair = self._pair(arena, side, comparison.starts)
+        conflict = clocks.disagreement(*pair, CONFIDENCE) if comparison.clock == "cpu" else None
+        record = replace(record, flags=(*record.flags, *([conflict] if conflict else ())))
+        sides = dict(zip(("baseline", "patched"), pair, strict=True))
         if human is not None:
             sides["human"] = self._pair(arena, HUMAN, human.starts)[1]
         return Outcome(case, comparison, None, human, sides, record, protocol=self._protocol(comparison))
@@ -267,7 +282,7 @@ def rule_of(protocol: ProtocolConfig) -> judge.Rule:
     return judge.Rule(protocol.threshold, protocol.confidence, protocol.alpha, protocol.looks)
 
 
-def pace_for(config: Config, probes: Mapping[Side, probing.Probe], budget_s: float) -> Pace:
+def pace_for(config: Config, probes: Mapping[Side, probing.Probe], budget_s: float, *, is_forked: bool = False) -> Pace:
     """How much one start does; less of everything where a single call is dear."""
     protocol, baseline = config.protocol, probes[BASELINE]
     slowest_s = max(probe.call_s for probe in probes.values())
@@ -281,7 +296,6 @@ def pace_for(config: Config, probes: Mapping[Side, probing.Probe], budget_s: flo
         is_dear = baseline.call_s > budget_s / protocol.looks[0]  # warm-ups go only where the baseline itself is dear
         warmups = min(protocol.warmups, max(0, affordable - 1)) if is_dear else protocol.warmups
         return Pace(iterations, max(1, affordable), setups, warmups)
-    is_forked = protocol.template and bool(baseline.shared)
     startup_s = baseline.startup_s / STARTS if is_forked else baseline.startup_s
     turns = schedule.turns_per_start(startup_s, round_s, protocol.turns)
     return Pace(iterations, turns, setups, protocol.warmups)

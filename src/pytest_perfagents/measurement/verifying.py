@@ -1,8 +1,8 @@
 """Are the results of the timed processes those of the baseline, whichever call and start one looks at?
 
-After one turn of a start the structure of one of its results is taken. Which turn that is, nobody in the process can
-foresee, nor which call. At the end of the start the structures are compared; a result that differs from all that were
-accepted before goes to the referee, once the processes are gone.
+After the first call of a start, and after one of its turns, the structure of a result is taken. Which turn that is,
+nobody in the process can foresee, nor which call. At the end of the start the structures are compared; a result that
+differs from all that were accepted before goes to the referee, once the processes are gone.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from secrets import randbits
 from pytest_perfagents.backends.base import WorkerEnded
 from pytest_perfagents.judgement import schedule
 from pytest_perfagents.judgement.equivalence import says_nothing
-from pytest_perfagents.measurement.arena import Arena, Live, Pace, Trouble, Unequal, in_play
+from pytest_perfagents.measurement.arena import Arena, Live, Pace, Trouble, Unequal, in_play, request
 from pytest_perfagents.measurement.evidence import Evidence, Verdict, Witness
 from pytest_perfagents.measurement.fresh import FreshInputs
 from pytest_perfagents.measurement.referee import Referee, Reference, differing
 from pytest_perfagents.model import BASELINE, Side, Stage
 
+Pair = tuple[Evidence, Evidence]
+"""The baseline's and a side's, of the same call."""
 CHEAP = 0.05
 """Share of a start that looking at results may take where it is done in every start."""
 MOST_RULINGS = 6
@@ -29,13 +31,13 @@ MOST_RULINGS = 6
 class Results:
     """The baseline's result, the referee, and what was accepted of each side. ``secret`` is this process's alone.
 
-    ``is_steady``: a later call of the baseline gives what the first one gave.
+    ``is_steady``: a later call of the baseline gives what the first one gave; None where nobody knows.
     """
 
     referee: Referee
     reference: Reference
     fresh: FreshInputs
-    is_steady: bool
+    is_steady: bool | None
     secret: int = field(default_factory=lambda: randbits(63))
     accepted: dict[Side, list[bytes]] = field(default_factory=dict)
     rulings: dict[Side, int] = field(default_factory=dict)
@@ -56,7 +58,7 @@ class Results:
     def learned(self) -> tuple[Reference, FreshInputs]:
         """What judging has shown of the baseline so far."""
         fresh = self.fresh
-        kept = replace(fresh, references={**fresh.references}, baseline_s={**fresh.baseline_s})
+        kept = replace(fresh, references={**fresh.references}, baseline_s={**fresh.baseline_s}, side_s={**fresh.side_s})
         return replace(self.reference), kept
 
     def forget(self, learned: tuple[Reference, FreshInputs]) -> None:
@@ -64,7 +66,7 @@ class Results:
         was, fresh = learned
         self.reference.way, self.reference.changing = was.way, was.changing
         self.fresh.references, self.fresh.baseline_s = fresh.references, fresh.baseline_s
-        self.fresh.doubt = fresh.doubt
+        self.fresh.side_s, self.fresh.doubt = fresh.side_s, fresh.doubt
 
     def note(self, side: Side, flags: tuple[str, ...]) -> None:
         """Something that was noticed, once."""
@@ -74,32 +76,51 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which result of a start is looked at: after which turn of each side, and of which call of it; -1: the last."""
+    """Which result of a start is looked at: after which turn of each side, and of which call of it.
+
+    ``calls`` are made for it, with new data where ``setups`` says so, and the last is looked at; 0: a call of the turn.
+    """
 
     turn: int
     place: int
+    calls: int = 0
+    setups: int = 0
 
 
 def chosen_result(arena: Arena, number: int, pace: Pace) -> Chosen | None:
-    """Any call of any turn of start ``number``; where calls give different results, the last one of all.
+    """Any call of any turn of start ``number``; None where nobody looks.
 
-    None where nobody looks.
+    Where calls give different results, the same call is looked at on all sides: the last of a block that is shorter
+    than others.
     """
     results = arena.results
     if results is None or not is_looked_at(arena, number):
         return None
-    if not results.is_steady:
-        return Chosen(pace.turns - 1, -1)
     random = Random(f"{results.secret}/{number}")
-    return Chosen(random.randrange(pace.turns), random.randrange(2**31))
+    turn, place = random.randrange(pace.turns), random.randrange(2**31)
+    if results.is_steady is not False:
+        return Chosen(turn, place) if results.is_steady else Chosen(pace.turns - 1, -1)
+    block = max(1, pace.iterations // max(pace.setups, 1))
+    return Chosen(turn, -1, random.randrange(1, block + 1), min(pace.setups, 1))
+
+
+def look_at_first_result(arena: Arena, side: Side, each: Live, number: int) -> None:
+    """After the first call of start ``number``, where a later one gives the same."""
+    if arena.results is not None and arena.results.is_steady and is_looked_at(arena, number):
+        began_s = arena.patience.clock()
+        each.shown_first = _show(arena, side, each, arena.results)
+        each.looking_s += arena.patience.clock() - began_s
 
 
 def look_at_result(arena: Arena, side: Side, each: Live, chosen: Chosen) -> None:
     """After the chosen turn, before anything else is asked of anybody."""
     assert arena.results is not None
     before, began_s = each.worker.cpu_s(), arena.patience.clock()
-    each.shown = _show(arena, side, each, arena.results, place=chosen.place)
-    after, each.looking_s = each.worker.cpu_s(), arena.patience.clock() - began_s
+    if chosen.calls and request(arena, side, each, "turn", iterations=chosen.calls, setups=chosen.setups) is None:
+        return
+    each.shown = _show(arena, side, each, arena.results, store=chosen.calls > 0, place=chosen.place)
+    after = each.worker.cpu_s()
+    each.looking_s += arena.patience.clock() - began_s
     if before is not None and after is not None:
         each.accounted_cpu_s += after - before
 
@@ -128,18 +149,25 @@ def check_timed_results(arena: Arena, live: dict[Side, Live], number: int, began
         return
     must = is_checked(arena, number)
     turned_s = arena.patience.clock()
-    shown = {side: each.shown for side, each in in_play(arena, live) if each.shown is not None}
-    if BASELINE not in shown:
-        return
-    own = shown.pop(BASELINE)
-    strange = {side: each for side, each in shown.items() if not results.is_known(side, own, each)}
+    strange = _strange(results, dict(in_play(arena, live)))
     looking_s = sum(each.looking_s for each in live.values()) + arena.patience.clock() - turned_s
     results.share = max(results.share, looking_s / max(turned_s - began_s, 1e-9))
     if not must:
-        strange = {side: each for side, each in strange.items() if _is_alarming(results, own, each)}
+        strange = {side: pair for side, pair in strange.items() if _is_alarming(results, *pair)}
     strange = {side: each for side, each in strange.items() if results.rulings.get(side, 0) < MOST_RULINGS}
     if strange:
-        _rule(arena, live, results, own, strange)
+        _rule(arena, live, results, strange)
+
+
+def _strange(results: Results, live: dict[Side, Live]) -> dict[Side, Pair]:
+    """Of each side the first result that is not known to be right, after the baseline's of the same call."""
+    found: dict[Side, Pair] = {}
+    for side, each in live.items():
+        pairs = ((live[BASELINE].shown_first, each.shown_first), (live[BASELINE].shown, each.shown))
+        for own, shown in pairs:
+            if side != BASELINE and own is not None and shown is not None and not results.is_known(side, own, shown):
+                found.setdefault(side, (own, shown))
+    return found
 
 
 def _show(
@@ -162,27 +190,25 @@ def _is_alarming(results: Results, own: Evidence, shown: Evidence) -> bool:
     return difference is not None and difference.certain and results.referee.changing(results.reference) is None
 
 
-def _rule(arena: Arena, live: dict[Side, Live], results: Results, own: Evidence, strange: dict[Side, Evidence]) -> None:
-    has_check = results.reference.accepted is True
-    if has_check:
-        for side in list(strange):
-            again = _show(arena, side, live[side], results, store=True)
-            if again is None:
-                del strange[side]
-            else:
-                strange[side] = replace(again, returned=strange[side].returned, whole=strange[side].whole)
-        stored = _show(arena, BASELINE, live[BASELINE], results, store=True)
-        if stored is None:
+def _rule(arena: Arena, live: dict[Side, Live], results: Results, strange: dict[Side, Pair]) -> None:
+    if results.reference.accepted is True and results.is_steady is not False:  # who changes was asked there and then
+        stored = {side: _show(arena, side, live[side], results, store=True) for side in (*strange, BASELINE)}
+        kept = stored.pop(BASELINE)
+        if kept is None:
             return
-        own = replace(stored, returned=own.returned, whole=own.whole)
-    inside = {side: _inside(arena, side, live[side], results, own) for side in strange}
+        strange = {
+            side: (kept.showing(strange[side][0]), mine.showing(strange[side][1]))
+            for side, mine in stored.items()
+            if mine is not None
+        }
+    inside = {side: _inside(arena, side, live[side], results, own) for side, (own, _) in strange.items()}
     for each in live.values():
         each.worker.close()  # no patch runs while the baseline's result lies open to the referee
-    reference = results.reference.at(own)
-    for side, shown in strange.items():
+    for side, (own, shown) in strange.items():
         verdict = inside[side]
         if verdict is None:
             continue
+        reference = results.reference.at(own)
         results.rulings[side] = results.rulings.get(side, 0) + 1
         ruling = results.referee.rule(reference, shown, verdict)
         results.reference.way, results.reference.changing = reference.way, reference.changing
@@ -208,4 +234,4 @@ def _inside(arena: Arena, side: Side, each: Live, results: Results, own: Evidenc
 
 def _is_usual(results: Results, own: Evidence) -> bool:
     """Whether the baseline gave in this start what it gave at first: then a difference is the other side's doing."""
-    return results.is_steady and differing(results.reference.evidence.returned, own.returned) is None
+    return bool(results.is_steady) and differing(results.reference.evidence.returned, own.returned) is None

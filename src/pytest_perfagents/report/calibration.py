@@ -37,12 +37,14 @@ def why_accused(record: Mapping[str, Any]) -> list[str]:
 
 
 def render_calibrations(records: Sequence[Mapping[str, Any]]) -> str:
-    """A line for each commit, by name, then what is wrong."""
+    """A line for each commit, by name, then what is wrong, and what the figures rest on."""
     ordered = sorted(records, key=lambda record: str(record["name"]))
     lines = [_line(record, max(len(str(each["name"])) for each in ordered)) for record in ordered]
     accused = [record for record in ordered if record["accusation"]]
     if accused:
         lines += ["", f"{len(accused)} of {len(ordered)} called identical code changed: do not trust verdicts on them"]
+    if any(record["speedup"] is not None for record in ordered):
+        lines += ["", "each is one draw: its figures vary; repeat --perf-calibrate to see how far"]
     return "\n".join(lines) + "\n"
 
 

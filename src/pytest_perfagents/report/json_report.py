@@ -9,16 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from pytest_perfagents.records import REPORT_SCHEMA, Json
+from pytest_perfagents.report.totals import is_flagged
 
 
 def report_to_json(records: Iterable[Json], selected: Sequence[str], **facts: Any) -> Json:
-    """The ``--perf-json`` file: every outcome once, by id; ``summary.not_run`` are those without."""
+    """The ``--perf-json`` file: every outcome once, by id; ``summary.not_run`` are those without.
+
+    ``summary.flagged`` counts, by category, the measured ones that `gates.doubts` names a reason to look at.
+    """
     outcomes = sorted(records, key=lambda record: record["id"])
     done = {record["id"] for record in outcomes}
     summary = {
         "total": len(outcomes),
         "selected": len(set(selected) | done),
         "categories": _counts(record["category"] for record in outcomes),
+        "flagged": _counts(record["category"] for record in outcomes if is_flagged(record)),
         "pytest_outcomes": _counts(record["pytest_outcome"] for record in outcomes),
         "not_run": sorted(set(selected) - done),
         **facts,

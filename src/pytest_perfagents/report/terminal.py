@@ -18,6 +18,7 @@ from pytest_perfagents.model import Category, Change, Outcome
 from pytest_perfagents.records import outcome_from_json
 from pytest_perfagents.report.calibration import machine_lines, share
 from pytest_perfagents.report.counts import count_line
+from pytest_perfagents.report.totals import runs_of, totals_line, waited_line
 
 FEW_RUNS = 3
 MOST_ROWS = 200
@@ -79,7 +80,10 @@ def render(
     for part in _parts(outcomes, console.width):
         is_command = isinstance(part, Text) and part.no_wrap is True  # to be copied, so never broken up
         console.print(part, soft_wrap=is_command)
-    console.print(Text(_counts(records, not_run, resumed), style="bold"))
+    waited = waited_line(records)
+    if waited is not None:
+        console.print(Text(waited))
+    console.print(Text(totals_line(records, not_run=not_run, resumed=resumed), style="bold"))
     if where is not None:
         console.print(Text(f"results: {where}"), soft_wrap=True)
     assert isinstance(console.file, StringIO)
@@ -112,7 +116,7 @@ def _parts(outcomes: Sequence[Outcome], width: int) -> Iterable[RenderableType]:
         few = len(cause.runs) <= FEW_RUNS
         yield _indented(f"in {_some([labels[run] for run in cause.runs] if few else cause.commits)}")
     if recoverable(causes):
-        yield Text(f"mending scripts and environments would bring back {_runs(recoverable(causes))}")
+        yield Text(f"mending scripts and environments would bring back {runs_of(recoverable(causes))}")
     if causes:
         yield Text("")
 
@@ -229,14 +233,24 @@ def _stacked(line: Line) -> RenderableType:
 
 
 def _undecided(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
-    """What would decide the inconclusive runs, by commit: its runs are measured together."""
-    budgets: dict[str, int] = {}
+    """What would decide the inconclusive runs, by commit: its runs are measured together.
+
+    "Or more", since the spread over the starts is itself known from a few. No budget leads beyond the last look.
+    """
+    wanted: dict[str, tuple[int, int, int]] = {}
     for outcome in outcomes:
-        if outcome.category is Category.SUCCESS_INCONCLUSIVE and outcome.protocol.get("needed_budget_s"):
+        comparison, protocol = outcome.comparison, outcome.protocol
+        if comparison is None or outcome.category is not Category.SUCCESS_INCONCLUSIVE:
+            continue
+        if protocol.get("needed_budget_s"):
+            asked = int(protocol["needed_budget_s"]), comparison.needed_starts or 0, max(protocol.get("looks") or [0])
             commit = outcome.case.run.commit.name
-            budgets[commit] = max(budgets.get(commit, 0), int(outcome.protocol["needed_budget_s"]))
-    for commit, seconds in budgets.items():
-        yield Text(f"inconclusive: {commit} wants about --perf-budget {seconds}", style="yellow", no_wrap=True)
+            wanted[commit] = max(wanted.get(commit, asked), asked)
+    for commit, (seconds, starts, last_look) in wanted.items():
+        line = f"inconclusive: {commit} wants about --perf-budget {seconds}, or more"
+        if last_look and starts > last_look:
+            line += f", and a look after {starts} starts or more (looks of [perfagents.protocol] end at {last_look})"
+        yield Text(line, style="yellow", no_wrap=True)
 
 
 def _flags(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
@@ -287,7 +301,7 @@ def _calibrated(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
         accused = f"; identical code was called {found['accusation']} there" if found["accusation"] else ""
         yield Text(
             f"calibrated: {commit} noise floor {share(found['noise_floor'])}, detects {share(found['detectable'])} "
-            f"in {found['starts']} starts ({found['recorded_at'][:10]}){accused}",
+            f"in {found['starts']} starts ({found['recorded_at'][:10]}, one draw){accused}",
             style="yellow" if accused else "",
         )
 
@@ -298,24 +312,6 @@ def _calibrated(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
 def _label(outcome: Outcome) -> str:
     run = outcome.case.run
     return f"{run.commit.name} {run.alias} {run.item}"
-
-
-def _counts(records: Sequence[Mapping[str, Any]], not_run: int, resumed: int) -> str:
-    shown = Counter(str(record["pytest_outcome"]) for record in records)
-    verdicts = Counter(
-        str(record["category"]).removeprefix("SUCCESS_").lower() for record in records if record["speedup"]
-    )
-    measured = f"{sum(verdicts.values())} measured"
-    if verdicts:
-        measured += f" ({', '.join(f'{count} {word}' for word, count in sorted(verdicts.items()))})"
-    rest = [f"{shown[word]} {word}" for word in ("failed", "xfailed", "skipped") if shown[word]]
-    extra = [f"{not_run} not run"] if not_run else []
-    extra += [f"{resumed} kept from before"] if resumed else []
-    return f"{_runs(len(records))}: " + ", ".join([measured, *rest, *extra])
-
-
-def _runs(count: int) -> str:
-    return f"{count} run{'' if count == 1 else 's'}"
 
 
 def _some(names: Sequence[str], most: int = 4) -> str:

@@ -72,7 +72,7 @@ def _add_result_options(group: Any) -> None:
         action="append",
         default=[],
         metavar="LIST",
-        help="outcomes that fail the test: regression, different, slower, failed, …, or categories",
+        help="outcomes that fail the test: regression, different, slower, flagged, failed, …, or categories",
     )
     add(
         "--perf-resume",

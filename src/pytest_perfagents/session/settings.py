@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ def gather_settings(config: pytest.Config, file: Path) -> Settings:
     )
     loaded = _with_options(load_config(file), option)
     _check_places(config, loaded)
+    _check_cpus(loaded)
     told: Mapping[str, Any] = getattr(config, "workerinput", {}).get("perfagents") or _names(loaded, option)
     gates = parse_gates(option.perf_fail_on)
     return Settings(loaded, selection, told["run"], told["resumed"], gates, option.perf_compare_by)
@@ -58,6 +60,31 @@ def _check_places(config: pytest.Config, loaded: Config) -> None:
         report = config.invocation_params.dir / Path(config.option.perf_json).expanduser()
         if report.is_dir():
             raise UsageError(f"--perf-json {config.option.perf_json} is a folder; name a file in it")
+
+
+def _check_cpus(loaded: Config) -> None:
+    """CPUs that are named must be there, or everything would be measured somewhere else than was asked for."""
+    pin = loaded.protocol.pin
+    if isinstance(pin, str) or not hasattr(os, "sched_getaffinity"):
+        return
+    usable = os.sched_getaffinity(0)
+    absent = sorted(set(pin) - usable)
+    if absent:
+        raise UsageError(
+            f"{loaded.file}: [perfagents.protocol] pin = {list(pin)}: CPU {_listed(absent)} cannot be used by this "
+            f'process; there are {_listed(sorted(usable))}; name some of these, or write "auto"'
+        )
+
+
+def _listed(cpus: Sequence[int]) -> str:
+    """``0-3, 8``."""
+    runs: list[list[int]] = []
+    for cpu in cpus:
+        if runs and cpu == runs[-1][-1] + 1:
+            runs[-1].append(cpu)
+        else:
+            runs.append([cpu])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _with_options(config: Config, option: Any) -> Config:

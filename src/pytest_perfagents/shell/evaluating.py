@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,11 @@ from pytest_perfagents.model import (
 )
 from pytest_perfagents.records import outcome_from_json, outcome_to_json
 from pytest_perfagents.session.hookspecs import ArenaEvaluator
+from pytest_perfagents.session.naming import named_cases
 from pytest_perfagents.session.plan import Plan
 from pytest_perfagents.session.settings import Settings
 from pytest_perfagents.shell.progress import ProgressLine
+from pytest_perfagents.shell.repeating import command_for, with_command
 from pytest_perfagents.store import ResultsWriter, is_done, load_results
 
 
@@ -67,8 +69,18 @@ class Evaluation:
         self._stack.close()
 
     def record(self, outcome: Outcome) -> dict[str, Any]:
-        """The outcome as it is stored and reported."""
-        return outcome_to_json(outcome, self.settings.config.outcomes, self.settings.gates)
+        """The outcome as it is stored and reported; where something was tried and failed, with how to try it again."""
+        record = outcome_to_json(outcome, self.settings.config.outcomes, self.settings.gates)
+        node = self._nodes.get(outcome.case.id)
+        if outcome.failure is not None and outcome.failure.stage is not Stage.DISCOVER and node is not None:
+            command = command_for(self.plan.config, self.settings.config.file, node)
+            record["evidence"] = with_command(record["evidence"], command)
+        return record
+
+    @cached_property
+    def _nodes(self) -> dict[str, str]:
+        """The node ids of the session's cases, without the file."""
+        return {case.id: f"{commit}::{name}" for commit, name, case in named_cases(self.plan.cases)}
 
     def outcome(self, case: Case, timeout_s: float | None = None) -> Outcome:
         """The case's outcome, evaluated together with what is not done of its commit.

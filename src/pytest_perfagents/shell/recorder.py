@@ -117,9 +117,13 @@ class Recorder:
         """The sections "perf calibration" and "perf agents"."""
         if self.calibrations and self.config.option.verbose >= -1:
             from pytest_perfagents.report.calibration import render_calibrations
+            from pytest_perfagents.report.totals import waited_line
 
             terminalreporter.section("perf calibration")
             terminalreporter.write(render_calibrations(self.calibrations))
+            waited = waited_line(self.calibrations)
+            if waited is not None:
+                terminalreporter.write_line(waited)
         if not self.records or self.config.option.verbose < -1:
             return
         from pytest_perfagents.report.terminal import Screen, render

@@ -74,6 +74,7 @@ def failure_text(record: Mapping[str, Any]) -> str:
     lines = [f"{record['category']}: {record['reason']}"]
     where = [f"{name}: {record[name]}" for name in ("stage", "side", "blame") if record[name]]
     lines.append(", ".join(where))
+    lines += [f"flag: {flag}" for flag in record["integrity"]["flags"]]
     if record["hint"]:
         lines.append(f"hint: {record['hint']}")
     for name, value in record["evidence"].items():

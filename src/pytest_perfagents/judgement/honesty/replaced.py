@@ -36,10 +36,13 @@ class Replacement:
 
 @dataclass(slots=True)
 class Intact:
-    """What one side's processes said so far: replacements by name, and whether one had garbage collection off."""
+    """What one side's processes said so far: replacements by name, whether one had garbage collection off, and whether
+    one let the kernel forget what its children used.
+    """
 
     replaced: dict[str, Replacement] = field(default_factory=dict)
     gc_off: bool = False
+    forgets_children: bool = False
 
     def note(self, value: Mapping[str, Any], root: str) -> None:
         """Add a worker's answer; what has not the form of one says nothing."""
@@ -47,6 +50,7 @@ class Intact:
         for each in _read(entries if isinstance(entries, list) else [], root):
             self.replaced.setdefault(each.name, each)
         self.gc_off = self.gc_off or value.get("gc") is False
+        self.forgets_children = self.forgets_children or value.get("children") is False
 
 
 def _read(entries: Iterable[Any], root: str) -> Iterable[Replacement]:
@@ -68,12 +72,14 @@ def tampering(baseline: Intact, candidate: Intact) -> str | None:
 
 
 def flags(baseline: Intact, candidate: Intact, most: int = 5) -> list[str]:
-    """What else is replaced on the candidate's side alone, and the state of the garbage collector."""
+    """What else is replaced on the candidate's side alone; whether it collects no garbage, or counts no children."""
     others = [str(each) for each in _own(baseline, candidate) if not each.is_tampering]
     if len(others) > most:
         others[most:] = [f"{len(others) - most} more names are replaced"]
     if candidate.gc_off and not baseline.gc_off:
         others.append("garbage collection is off on this side and on on the baseline")
+    if candidate.forgets_children and not baseline.forgets_children:
+        others.append("it ignores SIGCHLD: no clock has the time of its child processes")
     return others
 
 

@@ -17,15 +17,16 @@ CONFIDENCE = 0.95
 FEW_STARTS = 3
 SETUP_SHARE = 0.3
 """Set-up that grew by this much of what the calls of a turn save may hold their work."""
-ANSWER_SHARE = 0.8
-"""A call that lost this much of its time, with one set-up or import that grew by as much, was answered before."""
+ANSWER_SHARE, OFTEN_ANSWERED = 0.8, 0.7
+"""A call that lost this much of its time, with one set-up or import that grew by as much, was answered before; of
+set-ups, which are seen in every turn, less is asked."""
 HIDDEN_SHARE, LEAST_HIDING = 0.5, 0.1
 """CPU outside the calls that makes up so much of what they save, where they save so much of a turn, is tampering."""
 LEAST_SAVING = 0.01
 """A smaller part of a turn decides no verdict."""
 LEAST_IMPORT_S = 0.003
 """A patch that adds a few functions takes 0.1 to 1 ms longer to import."""
-LEAST_FIRST_S = 0.0005
+LEAST_FIRST_S, LEAST_SETUP_S = 0.0005, 5e-6
 MUCH_S, LIBRARY_S = 0.02, 0.2
 """Growth by half that is worth a word whatever the calls do; where it loads libraries that the baseline does not."""
 
@@ -35,7 +36,8 @@ class Costs:
     """Seconds of one side, a value for each start: the import of the script, the first set-up, the set-up before a
     turn (empty where it is made once), one call, all calls of a turn; CPU that a turn used outside of all these, and
     time that passed outside and not on the clock inside (empty where waiting does not count). Calls are timed by the
-    clock of the verdict. ``libraries`` counts the modules from outside the measured packages that the import loads.
+    clock of the verdict. ``libraries`` counts the modules from outside the measured packages that the import loads,
+    ``setups`` how often set-up is done before a turn.
     """
 
     import_s: Sequence[float]
@@ -46,6 +48,7 @@ class Costs:
     hidden_cpu_s: Sequence[float] = ()
     gap_s: Sequence[float] = ()
     libraries: int = 0
+    setups: int = 1
 
 
 def shift_flags(baseline: Costs, candidate: Costs) -> list[str]:
@@ -87,6 +90,9 @@ def _setup_flag(baseline: Costs, candidate: Costs) -> str | None:
     each_s = _growth(baseline.setup_s, candidate.setup_s)
     if each_s and turn_s and each_s >= SETUP_SHARE * turn_s:
         return _moved("set-up takes", each_s, "the calls of a turn", turn_s)
+    call_s, one_s = _answered(baseline, candidate, OFTEN_ANSWERED), (each_s or 0.0) / max(candidate.setups, 1)
+    if call_s and one_s >= max(ANSWER_SHARE * call_s, LEAST_SETUP_S):
+        return _moved("a set-up takes", one_s, "each call", call_s)
     call_s = _answered(baseline, candidate)
     first_s = _growth(baseline.first_setup_s, candidate.first_setup_s)
     if first_s and call_s and first_s >= max(ANSWER_SHARE * call_s, LEAST_FIRST_S):
@@ -131,10 +137,10 @@ def _saved(before_s: Sequence[float], after_s: Sequence[float]) -> float | None:
     return saved_s if saved_s and saved_s >= LEAST_SAVING * median(before_s) else None
 
 
-def _answered(baseline: Costs, candidate: Costs) -> float | None:
-    """Seconds that a call saves where little is left of it."""
+def _answered(baseline: Costs, candidate: Costs, share: float = ANSWER_SHARE) -> float | None:
+    """Seconds that a call saves where it saves this share of its time."""
     saved_s = _saved(baseline.call_s, candidate.call_s)
-    return saved_s if saved_s and saved_s >= ANSWER_SHARE * median(baseline.call_s) else None
+    return saved_s if saved_s and saved_s >= share * median(baseline.call_s) else None
 
 
 def _much_dearer(what: str, before_s: Sequence[float], after_s: Sequence[float], least_s: float = MUCH_S) -> str | None:

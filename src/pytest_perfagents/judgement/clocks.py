@@ -1,0 +1,58 @@
+"""Which clock decides, the process's CPU time or the wall's, and whether the other one agrees. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import exp, log
+
+from pytest_perfagents.judgement.stats import hodges_lehmann, top_trimmed_mean
+from pytest_perfagents.model import SideSamples
+
+BUSY_SHARE, LEAST_SHARE = 0.95, 0.75
+TICK_S = 1e-9
+
+
+def log_speedups(baseline: Sequence[Sequence[float]], candidate: Sequence[Sequence[float]]) -> list[float]:
+    """Per start, the log of the ratio of the top-trimmed means: positive where the candidate is faster."""
+    return [
+        log(max(top_trimmed_mean(before), TICK_S) / max(top_trimmed_mean(after), TICK_S))
+        for before, after in zip(baseline, candidate, strict=True)
+    ]
+
+
+def clock_for(sides: Sequence[SideSamples]) -> str:
+    """``cpu`` where every side computes on one thread all the time that it could, ``wall`` otherwise.
+
+    CPU time over wall time, in the fastest quarter of a side's turns (a busy machine disturbs those least), tells:
+    below one it waits, above one several threads compute. Time for which it was ready and another process had the core
+    (``ready_s``, the kernel's run delay) is no waiting of its own.
+    """
+    return "cpu" if all(_computes_alone(side) for side in sides) else "wall"
+
+
+def _computes_alone(side: SideSamples) -> bool:
+    walls, cpus = ([s for turns in starts for s in turns] for starts in (side.wall_s, side.cpu_s))
+    delays = [s for turns in side.ready_s for s in turns] or [0.0] * len(walls)
+    if side.ready_s and sum(cpus) + sum(delays) < LEAST_SHARE * sum(walls):
+        return False  # some turns wait, for a child that computes in their place
+    turns = sorted(zip(walls, cpus, delays, strict=True))
+    wall_s, cpu_s, ready_s = (float(sum(times)) for times in zip(*turns[: max(1, len(turns) // 4)], strict=True))
+    wall_s = max(wall_s, TICK_S)
+    return cpu_s <= wall_s / BUSY_SHARE and cpu_s + min(ready_s, wall_s) >= BUSY_SHARE * wall_s
+
+
+def disagreement(baseline: SideSamples, candidate: SideSamples, confidence: float) -> str | None:
+    """One line where CPU time changed, and wall time by less than half of that, both proven.
+
+    Who computes on one thread all the time saves both or none. Else the work is done by somebody else meanwhile.
+    """
+    cpu, wall = log_speedups(baseline.cpu_s, candidate.cpu_s), log_speedups(baseline.wall_s, candidate.wall_s)
+    point, low, high = hodges_lehmann(cpu, confidence)
+    if low <= 0 <= high:
+        return None
+    sign = 1 if point > 0 else -1
+    _, _, most = hodges_lehmann([sign * (wall - cpu / 2) for wall, cpu in zip(wall, cpu, strict=True)], confidence)
+    if most >= 0:
+        return None
+    by_wall = exp(hodges_lehmann(wall, confidence)[0])
+    return f"by CPU time it is {exp(point):.3g}x as fast as the baseline, and by the wall's clock {by_wall:.3g}x"
