@@ -390,7 +390,7 @@ def test_the_report_has_every_row_and_section(tmp_path):
         assert text.count(f"| {peer.title} |") == 2
     for workload in WORKLOADS.values():
         assert text.count(f"| {workload.title} |") == 2 * 4
-    assert text.count("## ") == 11
+    assert text.count("## ") == 12
     assert "not recorded" not in text
 
 
@@ -405,7 +405,7 @@ def test_without_data_every_row_says_so():
 def test_fewer_trials_than_asked_for_are_told():
     found = figures(evaluate(recorded([QUIET], starts=10, seconds=1.0), PROTOCOL, seed=0), [], seed=1)
     assert found[0].note == "fewer than 500 trials"
-    assert found[0].verdict == "met, interval reaches beyond"
+    assert found[0].verdict == "not shown: the interval reaches beyond"
 
 
 def test_json_rows_are_what_evaluation_reads(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_perfagents.judgement.judge import Rule, compare
+from pytest_perfagents.judgement.judge import Rule, compare, stated
 from pytest_perfagents.judgement.power import noise_floor, smallest_effect, standard_error
 from pytest_perfagents.model import BASELINE, Change, Role, Side, SideSamples
 
@@ -67,4 +67,4 @@ def test_the_noise_floor_is_half_the_interval():
     ratios = list(np.random.default_rng(1).normal(0, 0.01, 40))
     comparison = judged(ratios)
     half = (comparison.high / comparison.low) ** 0.5 - 1
-    assert noise_floor(ratios, 0.95) == pytest.approx(half)
+    assert noise_floor(ratios, stated(0.95)) == pytest.approx(half)

@@ -51,7 +51,16 @@ def test_a_plan_repeats_with_its_seed_and_differs_between_starts():
 
 @pytest.mark.parametrize(
     ("baseline_s", "slowest_s", "calls"),
-    [(0.001, 0.001, 20), (0.5, 0.5, 1), (30.0, 30.0, 1), (0.001, 0.5, 2), (1e-7, 1e-7, 200_000), (0.0, 0.0, 1_000_000)],
+    [
+        (0.001, 0.001, 20),
+        (0.018, 0.018, 1),
+        (0.017, 0.017, 2),
+        (0.5, 0.5, 1),
+        (30.0, 30.0, 1),
+        (0.001, 0.5, 2),
+        (1e-7, 1e-7, 200_000),
+        (0.0, 0.0, 1_000_000),
+    ],
 )
 def test_a_batch_fills_a_turn_but_no_side_takes_over_a_second(baseline_s, slowest_s, calls):
     assert batch(baseline_s, slowest_s, 0.02) == calls

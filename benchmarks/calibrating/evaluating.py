@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 
 from calibrating.bench import KITS
 from calibrating.datafile import Row
+from calibrating.flagging import flagged, reversed_pairs
 from calibrating.peers import FASTER, NEIGHBOURS, PEERS, SLOWER, Peer, verdicts
 from calibrating.recording import CONDITIONS, Cell
 from calibrating.replaying import Trial, injected, power, start_cost_s, trials, twins
-from calibrating.shares import Share, share_of
+from calibrating.shares import Share, share_of, total
 from calibrating.workloads import UNITS, WORKLOADS
 from pytest_perfagents.config import ProtocolConfig
 
 SLOWDOWNS = tuple(sorted({units for kit in KITS.values() for units in kit if units != UNITS}))
+IDENTICAL, GAIN = "identical code", "a gain of 0.5 to 5 %"
 SHORT_S = 5.0
 """The smaller of the two budgets for which power is asked."""
 
@@ -27,7 +29,8 @@ def size(units: int) -> float:
 @dataclass(frozen=True, slots=True)
 class CellResult:
     """One workload in one condition. ``effects`` are trials as the protocol does them; ``whole`` and ``short`` say how
-    many find a slowdown where they use up their budget, the protocol's and five seconds.
+    many find a slowdown where they use up their budget, the protocol's and five seconds. ``flags``: how often something
+    is said of identical code, and of an honest gain.
     """
 
     cell: Cell
@@ -39,6 +42,7 @@ class CellResult:
     whole: Mapping[int, Share]
     short: Mapping[int, Share]
     harness: Sequence[float]
+    flags: Mapping[str, Share] = field(default_factory=dict)
     peers: Mapping[str, Mapping[int, Sequence[str]]] = field(default_factory=dict)
 
     @property
@@ -81,15 +85,17 @@ def _evaluate(rows: Sequence[Row], cell: Cell, protocol: ProtocolConfig, seed: i
     starts = [row for row in rows if row["kind"] == "start"]
     budget_s = starts[0]["budget_s"]
     pairs = {units: injected(rows, cell, units) for units in SLOWDOWNS}
+    same = twins(rows, cell)
     return CellResult(
         cell,
         len(starts),
         cost_s,
         budget_s,
-        trials(twins(rows, cell), cost_s, budget_s, protocol),
+        trials(same, cost_s, budget_s, protocol),
         {units: trials(found, cost_s, budget_s, protocol) for units, found in pairs.items()},
         {units: power(found, cost_s, budget_s, protocol, seed) for units, found in pairs.items()},
         {units: power(found, cost_s, SHORT_S, protocol, seed) for units, found in pairs.items()},
         [1 - row["inside_s"] / row["elapsed_s"] for row in starts if row["kit"] == "pair"],
+        {IDENTICAL: flagged(same), GAIN: total(flagged(reversed_pairs(found)) for found in pairs.values())},
         {peer.name: {units: verdicts(peer, rows, cell, units) for units in NEIGHBOURS} for peer in PEERS},
     )

@@ -133,7 +133,7 @@ class Recorder:
             "inside_s": rounded(inside_s),
             "sides": [
                 {"units": seat.units, "copy": seat.copy, "is_long": seat.is_long, "padding": padding,
-                 **_times(arena.tracks[seat.side])}
+                 **_times(arena.tracks[seat.side]), "beside": _beside(arena.tracks[seat.side], paced.pace.setups)}
                 for seat, padding in zip(seats, plan.padding, strict=True)
             ],
         })  # fmt: skip
@@ -179,6 +179,19 @@ def _times(track: Track) -> dict[str, list[float]]:
     """The turns of the one start that this track has."""
     times = {"wall": track.wall_s[-1], "cpu": track.cpu_s[-1], "ready": track.ready_s[-1]}
     return {name: [rounded(seconds) for seconds in values] for name, values in times.items()}
+
+
+def _beside(track: Track, setups: int) -> dict[str, float]:
+    """What the one start of this track showed beside its calls; the names are those of `flagging.Beside`."""
+    seconds = {
+        "import_s": track.import_s[-1],
+        "first_setup_s": track.setup_s[-1],
+        "setup_s": track.turn_setup_s[-1],
+        "first_call_s": track.first_call_s[-1],
+        "hidden_cpu_s": track.hidden_cpu_s[-1] + track.helpers_cpu_s[-1],
+        "gap_s": track.turn_gap_s[-1],
+    }
+    return {"setups": setups, **{name: rounded(value) for name, value in seconds.items()}}
 
 
 def _patience() -> Patience:

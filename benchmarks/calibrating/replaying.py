@@ -155,13 +155,14 @@ def _trial(starts: Sequence[PairedStart], cost_s: float, protocol: ProtocolConfi
 
 def compare(starts: Sequence[PairedStart], protocol: ProtocolConfig) -> Comparison:
     """The verdict over these starts, with the clock that the judge chooses."""
-    baseline = _samples(BASELINE, [start.baseline for start in starts], starts[0].iterations)
-    candidate = _samples(CANDIDATE, [start.candidate for start in starts], starts[0].iterations)
+    baseline = samples(BASELINE, [start.baseline for start in starts], starts[0].iterations)
+    candidate = samples(CANDIDATE, [start.candidate for start in starts], starts[0].iterations)
     clock = clocks.clock_for([baseline, candidate])
     return judge.compare(baseline, candidate, clock=clock, rule=rule_of(protocol))
 
 
-def _samples(side: Side, starts: Sequence[Times], iterations: int) -> SideSamples:
+def samples(side: Side, starts: Sequence[Times], iterations: int) -> SideSamples:
+    """One side of these starts as the judge takes it."""
     wall, cpu, ready = (tuple(tuple(start[name]) for start in starts) for name in ("wall", "cpu", "ready"))
     is_known = [*map(len, ready)] == [*map(len, cpu)]
     return SideSamples(side, iterations, wall, cpu, ready if is_known else ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from calibrating.tables import (
     Evidence,
     cells_table,
+    flags_table,
     gains_table,
     machine_table,
     paths_table,
@@ -14,7 +15,7 @@ from calibrating.tables import (
     slower_table,
     targets_table,
 )
-from calibrating.texts import COMMANDS, HEAD, METHOD, NOT_SHOWN, PEERS_TEXT, SIMULATION_TEXT
+from calibrating.texts import COMMANDS, FLAGS_TEXT, HEAD, METHOD, NOT_SHOWN, PEERS_TEXT, SIMULATION_TEXT
 from calibrating.workloads import WORKLOADS
 
 
@@ -29,6 +30,7 @@ def document(evidence: Evidence) -> str:
         ("Other rules, in the same run", f"{rules_table(evidence)}\n\n{gains_table(evidence)}\n\n{PEERS_TEXT}"),
         ("How it is measured", METHOD),
         ("A/A by workload", f"{cells_table(evidence)}\n\n{paths_table(evidence)}"),
+        ("Honest code that is flagged", f"{FLAGS_TEXT}\n\n{flags_table(evidence)}"),
         (
             "Injected slowdowns: the stated interval lies below 1 when the protocol's budget is used up",
             power_table(evidence, short=False),

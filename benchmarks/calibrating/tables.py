@@ -8,7 +8,7 @@ from statistics import mean, median
 from typing import Any
 
 from calibrating.bench import LONG_NAME
-from calibrating.evaluating import SLOWDOWNS, CellResult, size
+from calibrating.evaluating import GAIN, IDENTICAL, SLOWDOWNS, CellResult, size
 from calibrating.peers import NEIGHBOURS, PEERS
 from calibrating.recording import CONDITIONS
 from calibrating.shares import Share, Threshold, share_of, total
@@ -111,6 +111,15 @@ def _cell_line(result: CellResult) -> Line:
         f"{mean(t.starts for t in done):.0f}" if done else "-", seconds(mean(t.cost_s for t in done)) if done else "-",
         percent(clocks.value), percent(median(result.harness)) if result.harness else "-",
     )  # fmt: skip
+
+
+def flags_table(evidence: Evidence) -> str:
+    """How often honest code is flagged."""
+    lines = [
+        (what, *(_share_text(total(r.flags[what] for r in _of(evidence.results, each))) for each in CONDITIONS))
+        for what in (IDENTICAL, GAIN)
+    ]
+    return table(("what is compared, ten starts each", *CONDITIONS), lines)
 
 
 def paths_table(evidence: Evidence) -> str:

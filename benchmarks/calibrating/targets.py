@@ -49,12 +49,12 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """In words; a figure can meet a target that its interval does not."""
+        """In words; a figure can meet a target that its interval does not, and then nothing is shown."""
         if self.is_met is None:
             return "no data"
         if not self.is_met:
             return "missed"
-        return "met" if self.is_certain else "met, interval reaches beyond"
+        return "met" if self.is_certain else "not shown: the interval reaches beyond"
 
 
 def percent(value: float) -> str:

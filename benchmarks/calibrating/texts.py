@@ -44,6 +44,10 @@ values come from the starts of our own recording, twenty for one side and the ne
 three values each; its own values are longer (100 ms). All of them read the wall clock. The second number of
 a ratio is their lower bound over our upper bound."""
 
+FLAGS_TEXT = """What is said of work that moved out of the calls, of CPU time beside them, of a gain that first calls do
+not show, and of clocks that disagree ([measurement.md](measurement.md#is-the-time-honest)). Nothing moved here: every
+flag is a false one. No start is used twice in a line; starts recorded without these figures are left out."""
+
 SIMULATION_TEXT = """The protocol with its looks and its stopping, on noise made turn by turn
 (`benchmarks/calibrating/noises.py`), judged by a vectorised twin of the judge that a test holds equal to
 it. There is no budget here: a trial that does not decide goes on to the last look. The last noise breaks

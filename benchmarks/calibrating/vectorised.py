@@ -44,7 +44,7 @@ class Verdicts:
 def judge_all(ratios: Floats, rule: judge.Rule) -> Verdicts:
     """``ratios``: trials x starts, log speedups, positive where the candidate is faster."""
     levels = (
-        rule.confidence,
+        judge.stated(rule.confidence),
         look_confidence(1 - rule.alpha, rule.looks),
         1 - 2 * (1 - look_confidence(rule.confidence, rule.looks)),
     )

@@ -47,7 +47,7 @@ def calibrate(
     return replace(
         known,
         comparison=_as_stopped(outcome, outcome.comparison.clock, protocol),
-        noise_floor=noise_floor(ratios, protocol.confidence),
+        noise_floor=noise_floor(ratios, judge.stated(protocol.confidence)),
         detectable=outcome.comparison.detectable,
         starts=outcome.comparison.starts,
     )
