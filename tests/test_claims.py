@@ -14,7 +14,7 @@ def around(seconds, spread=0.0, seed=1):
     return [random.gauss(seconds, spread) for _ in range(10)]
 
 
-def test_a_process_that_saves_what_is_claimed_raises_no_doubt_of():
+def test_a_process_that_saves_what_is_claimed_raises_no_doubt():
     assert doubt_of(around(0.1), around(0.1)) is None
     assert doubt_of(around(0.1), around(0.07)) is None  # the import became 30 ms longer
     assert doubt_of(around(0.1), around(5.0)) is None  # it does not say how many calls it makes

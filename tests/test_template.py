@@ -106,6 +106,23 @@ def test_forks_share_the_hash_seed_and_not_the_environment_of_each_other(templat
     assert [each[1] for each in said] == ["first", "None"]
 
 
+def test_what_shared_imports_set_is_there_in_every_fork_and_is_told_as_set_by_its_import(tmp_path):
+    library = tmp_path / "library"
+    library.mkdir()
+    (library / "dear.py").write_text("import os\nos.environ['DEAR'] = 'set'\nos.environ.pop('GONE', None)\n")
+    root, script = side(tmp_path, "one", 1)
+    (root / "pkg" / "__init__.py").write_text("import os\nVALUE = os.environ['DEAR']\nos.environ['OWN'] = __file__\n")
+    template = Template(command(tmp_path, PYTHONPATH=str(library)), ["dear"])
+    try:
+        told = []
+        for each in (fork(template, root), fork(template, root)):
+            told.append(each.request("load", 20.0, script=str(script)).value["settings"])
+            each.close()
+    finally:
+        template.close()
+    assert told == [[["DEAR", "set"], ["OWN", "/pkg/__init__.py"]]] * 2
+
+
 def test_what_a_fork_leaves_behind_is_ended_with_it(template, tmp_path):
     root, script = side(tmp_path, "one", 1)
     file = tmp_path / "child"

@@ -47,7 +47,7 @@ def test_an_equal_result_by_the_scripts_check(house: House) -> None:
 def test_what_the_patched_process_accepts_and_the_baselines_refuses_is_no_speedup(house: House) -> None:
     found = evaluated(house, ScriptedSide(call_s=0.001, judged=False, message="5 is not 7"))
     assert found.category is Category.EQUIVALENCE_FAILED
-    assert "accepts it in the patched process and refuses it in one of the baseline: 5 is not 7" in found.failure.reason
+    assert "check, in a process of the baseline, refuses it: 5 is not 7" in found.failure.reason
     assert (found.integrity.equivalence, found.integrity.equivalence_by) == ("different", "script")
 
 
@@ -155,8 +155,18 @@ def test_a_gain_that_only_the_scripts_data_have_is_stated(house: House) -> None:
     base = ScriptedSide(equal=None, result=lambda now: now.shift)
     found = evaluated(house, replace(base, call_s=0.001, shifted_call_s=0.01), baseline=base, human=base)
     assert found.category is Category.SUCCESS_IMPROVEMENT
-    said = "on other inputs it is 1.00x as fast as the baseline, on the script's own 10.00x"
+    said = "on other inputs it is 1.00x as fast as the baseline, on the script's own 10.00x or more"
     assert said in found.integrity.flags
+
+
+def test_what_threads_gain_is_looked_for_by_the_clock_that_shows_it(house: House) -> None:
+    random_script(house)
+    base = ScriptedSide(equal=None, result=lambda now: now.shift)
+    found = evaluated(house, replace(base, call_s=0.003, cpu_share=3.4), baseline=base, human=base)
+    assert found.category is Category.SUCCESS_IMPROVEMENT
+    assert found.comparison is not None
+    assert found.comparison.clock == "wall"
+    assert found.integrity.flags == ()
 
 
 def test_where_the_human_differs_on_other_data_nobody_is_accused(house: House) -> None:
@@ -296,7 +306,7 @@ def work(values):
     calls.append(1)
     return honest(values) if len(calls) < 7 else {"total": 0, "first": []}
 """
-IN_THE_PROCESS = "accepts it in the patched process and refuses it in one of the baseline"
+IN_THE_PROCESS = "check, in a process of the baseline, refuses it"
 CHEATS: Mapping[str, tuple[str, str]] = {
     "an equality that lies": (LIES, IN_THE_PROCESS),
     "a check that was replaced": (CHECK_REPLACED, IN_THE_PROCESS),

@@ -182,7 +182,7 @@ def _times(track: Track) -> dict[str, list[float]]:
 
 
 def _beside(track: Track, setups: int) -> dict[str, float]:
-    """What the one start of this track showed beside its calls; the names are those of `flagging.Beside`."""
+    """What the one start of this track showed beside its calls, for ``flagging.py``."""
     seconds = {
         "import_s": track.import_s[-1],
         "first_setup_s": track.setup_s[-1],

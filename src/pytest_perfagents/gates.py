@@ -19,7 +19,8 @@ def _changed(change: Change) -> Callable[[Outcome], bool]:
     return lambda outcome: outcome.comparison is not None and outcome.comparison.change is change
 
 
-_OF_THE_HUMAN = "the human's side was not measured: "
+HUMAN_NOT_MEASURED = "the human's side was not measured: "
+"""How the flag begins that says so; its category follows."""
 
 
 def doubts(flags: Sequence[str], protocol: Mapping[str, Any]) -> list[str]:
@@ -29,7 +30,7 @@ def doubts(flags: Sequence[str], protocol: Mapping[str, Any]) -> list[str]:
     (``gpu`` in the record's protocol), and that the human's side is missing.
     """
     of_the_machine = protocol.get("gpu") or ()
-    return [flag for flag in flags if flag not in of_the_machine and not flag.startswith(_OF_THE_HUMAN)]
+    return [flag for flag in flags if flag not in of_the_machine and not flag.startswith(HUMAN_NOT_MEASURED)]
 
 
 def _is_flagged(outcome: Outcome) -> bool:

@@ -59,7 +59,7 @@ ACCESS_OF_FILES = READ_FILES | 1 << 1 | 1 << 14  # write, truncate
 ACCESS_ABI_1 = ((1 << 13) - 1) & ~(1 << 3)  # all but listing a folder
 ACCESS_REFER, ACCESS_TRUNCATE = 1 << 13, 1 << 14
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW = 1, 1 << 2
-SECCOMP_ALLOW, SECCOMP_EPERM = 0x7FFF0000, 0x00050001
+SECCOMP_ALLOW, SECCOMP_EPERM, X32 = 0x7FFF0000, 0x00050001, 1 << 30  # from there on, x86 has its calls once more
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER = 1 << 17, 1 << 27, 1 << 28
 MS_NOSUID_NODEV, MS_REC_PRIVATE, CAPABILITY_VERSION = 2 | 4, 1 << 14 | 1 << 18, 0x20080522
 # AUDIT_ARCH; the numbers of seccomp, prctl, prlimit64; add_key, request_key, keyctl; shmget, semget, msgget, mq_open
@@ -2038,6 +2038,8 @@ class Script:
         self._import_root = normpath(join(spec["root"], spec["import_root"]))
         self._describe = make_describe()
         self._targets, self._settings = Targets(spec["packages"], self._describe), make_settings()
+        self._inherited: dict[str, str] = spec.get("settings") or {}
+        self._places = (spec["root"], dirname(os.environ.get("HOME", "")), str(os.getpid()))
         self._tracer, self._originals = Tracer(), Originals(spec["root"])
         self._clock, self._cpu_clock = time.perf_counter_ns, time.process_time_ns
         self._python = platform.python_version()
@@ -2073,6 +2075,7 @@ class Script:
         self._phase, self._file = "import", script
         os.environ.update(env or {})
         before = self._settings()
+        os.environ.update(self._inherited)
         tree, code = read_script(script)
         self._shift = shift
         if shift is not None:
@@ -2091,7 +2094,7 @@ class Script:
             "libraries": self._targets.strangers(),
             "python": self._python,
             "gpu": self._gpu.look(),
-            "settings": changed(before, self._settings()),
+            "settings": changed(before, self._settings(), self._places),
             "targets": self._targets.report("early" if self._style != "program" else "no"),
         }
 
@@ -2280,10 +2283,20 @@ def make_settings() -> Callable[[], dict[bytes, bytes]]:
     return lambda: dict.copy(known)
 
 
-def changed(before: Mapping[bytes, bytes], now: Mapping[bytes, bytes]) -> list[tuple[str, str]]:
-    """What is no longer what it was, and what it is; what is gone is empty."""
-    names = [name for name in sorted({*before, *now}) if now.get(name) != before.get(name)]
-    return [(name.decode("utf-8", "replace"), now.get(name, b"").decode("utf-8", "replace")) for name in names]
+def changed(
+    before: Mapping[bytes, bytes], now: Mapping[bytes, bytes], places: Iterable[str] = ()
+) -> list[tuple[str, str]]:
+    """What is no longer what it was, and what it is; what is gone is empty. What is one process's own has no say:
+    ``places`` are left out of the values.
+    """
+    found = []
+    for name in sorted({*before, *now}):
+        if now.get(name) != before.get(name):
+            value = now.get(name, b"").decode("utf-8", "replace")
+            for place in places:
+                value = value.replace(place, "") if place else value
+            found.append((name.decode("utf-8", "replace"), value))
+    return found
 
 
 def new_module(name: str, file: str | None) -> types.ModuleType:
@@ -2339,9 +2352,9 @@ def confine(spec: Mapping[str, Any]) -> bool:
     """Landlock(7): from here on this process and its children keep to what the file ``spec["confine"]`` lists.
 
     It holds JSON, ``read`` and ``write``: paths that exist, of files or of folders with all below them. Names can
-    be listed everywhere. Shared memory is this process's own where that can be had. Signals and abstract sockets
-    reach no other process where the kernel can hold them back (ABI 6). False where there is no such list, no Landlock,
-    or where it is refused: then nothing is confined.
+    be listed everywhere. Shared memory is this process's own where that can be had, and where none of the paths lies
+    in it. Signals and abstract sockets reach no other process where the kernel can hold them back (ABI 6). False where
+    there is no such list, no Landlock, or where it is refused: then no files are guarded.
     """
     if not spec.get("confine"):
         return False
@@ -2357,11 +2370,13 @@ def confine(spec: Mapping[str, Any]) -> bool:
         return False
     if abi < 1:
         return False
-    is_alone = live_alone(ctypes, libc)
     scopes = SCOPE_ABSTRACT_SOCKETS | SCOPE_SIGNALS if abi >= 6 else 0
     ruleset = call(LANDLOCK_CREATE, *as_struct([access_rights(abi), 0, scopes][: 3 if abi >= 6 else 1]), 0)
     if ruleset < 0:
         return False
+    paths = (spec.get("root", ""), *reach["read"], *reach["write"])
+    needs_shared = any((path + "/").startswith("/dev/shm/") for path in paths)
+    is_alone = not needs_shared and live_alone(ctypes, libc)
     try:
         for path in reach["read"]:
             allow(call, ruleset, path, READ_FILES)
@@ -2379,21 +2394,39 @@ def live_alone(ctypes: Any, libc: Any) -> bool:
     """Give this process and its children shared memory of their own, so that they leave none behind for later ones.
 
     namespaces(7): System V's and POSIX's, and a new ``/dev/shm``. Without privileges by way of a user namespace, whose
-    privileges are given up again. False where the kernel does not allow that.
+    privileges are given up again; some systems give one that cannot be used, so a child tries it before. False where
+    the kernel does not allow it.
     """
+    if libc.unshare(CLONE_NEWNS | CLONE_NEWIPC) == 0:
+        return new_memory(libc)
+    if os.getuid() == 0:
+        return False  # a user namespace would take rights away that are left
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if live_alone_unprivileged(ctypes, libc) else 1)
+        finally:
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0 and live_alone_unprivileged(ctypes, libc)
+
+
+def live_alone_unprivileged(ctypes: Any, libc: Any) -> bool:
+    """The same in a user namespace in which everybody is who they were. Raises OSError where it is an empty one."""
     user, group = os.getuid(), os.getgid()
-    is_privileged = libc.unshare(CLONE_NEWNS | CLONE_NEWIPC) == 0
-    if not is_privileged:
-        if libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC) != 0:
-            return False
-        for name, line in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
-            with open("/proc/self/" + name, "w") as file:
-                file.write(line)
-    libc.mount(b"none", b"/", None, MS_REC_PRIVATE, None)
-    is_alone = bool(libc.mount(b"tmpfs", b"/dev/shm", b"tmpfs", MS_NOSUID_NODEV, b"mode=1777") == 0)
-    if not is_privileged:
-        libc.capset((ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)())
+    if libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC) != 0:
+        return False
+    for name, line in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        with open("/proc/self/" + name, "w") as file:
+            file.write(line)
+    is_alone = new_memory(libc)
+    libc.capset((ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)())
     return is_alone
+
+
+def new_memory(libc: Any) -> bool:
+    """An empty ``/dev/shm``, which nobody outside sees."""
+    is_private = libc.mount(b"none", b"/", None, MS_REC_PRIVATE, None) == 0
+    return is_private and bool(libc.mount(b"tmpfs", b"/dev/shm", b"tmpfs", MS_NOSUID_NODEV, b"mode=1777") == 0)
 
 
 def refuse_calls(ctypes: Any, call: Callable[..., int], *, is_alone: bool) -> None:
@@ -2406,10 +2439,10 @@ def refuse_calls(ctypes: Any, call: Callable[..., int], *, is_alone: bool) -> No
     if os.uname().machine not in SYSTEM_CALLS:
         return
     architecture, seccomp, prctl, prlimit, keys, ipc = SYSTEM_CALLS[os.uname().machine]
-    load, equal, give = 0x20, 0x15, 0x06  # BPF; offsets are those of struct seccomp_data
+    load, equal, least, give = 0x20, 0x15, 0x35, 0x06  # BPF; offsets are those of struct seccomp_data
     refused = keys if is_alone else (*keys, *ipc)
     lines: list[tuple[int, int | str, int | str, int]] = [(load, 0, 0, 4), (equal, 0, "refuse", architecture)]
-    lines += [(load, 0, 0, 0), *[(equal, "refuse", 0, number) for number in refused]]
+    lines += [(load, 0, 0, 0), (least, "refuse", 0, X32), *[(equal, "refuse", 0, number) for number in refused]]
     lines += [(equal, 0, 2, prctl), (load, 0, 0, 16), (equal, "refuse", "allow", PR_SET_CHILD_SUBREAPER)]
     lines += [
         (equal, 0, "allow", prlimit),
@@ -2634,11 +2667,14 @@ def serve_forks(spec: Mapping[str, Any]) -> None:
 
     set_limits(spec)
     control = socket.socket(fileno=spec["control_fd"])
+    settings = make_settings()
+    before = settings()
     for name in json.loads(control.recv(MESSAGE_BYTES))["modules"]:
         try:
             import_module(name)
         except BaseException:
             continue
+    inherited = dict(changed(before, settings()))
     control.send(json.dumps({"threads": len(os.listdir("/proc/self/task"))}).encode())
     forks: set[int] = set()
     while True:
@@ -2657,6 +2693,7 @@ def serve_forks(spec: Mapping[str, Any]) -> None:
         parent, pid = os.getpid(), os.fork()
         if pid == 0:
             control.close()
+            request["spec"]["settings"] = inherited
             become_worker(request, pipes, parent)
         forks.add(pid)
         for pipe in pipes:

@@ -126,12 +126,12 @@ def tampered(what: str) -> Failure:
     )
 
 
-def left_early() -> Failure:
-    """A patched process printed a time and left before the harness's own code in it could say a word."""
+def left_early(role: Role) -> Failure:
+    """A process printed a time and left before the harness's own code in it could say a word, as the baseline did."""
     return failure(
         Category.TIMER_TAMPERED,
         "the process printed a time and left before the script had come to its end",
-        side=Role.PATCHED,
+        side=role,
         hint="look in the patch for os._exit() or exec(): the baseline comes to its end",
     )
 

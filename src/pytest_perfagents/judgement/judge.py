@@ -31,6 +31,11 @@ class Rule:
     alpha: float = 0.01
     looks: tuple[int, ...] = (10, 20, 40, 80)
 
+    @property
+    def claim_confidence(self) -> float:
+        """Of the interval at each look that a claim of change needs."""
+        return look_confidence(1 - self.alpha, self.looks)
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -45,7 +50,7 @@ class Bounds:
 
 def bounds(ratios: Sequence[float], rule: Rule) -> Bounds:
     """The deciding intervals; two one-sided tests at level a are the 1 - 2 a interval (Schuirmann 1987)."""
-    point, *claim = hodges_lehmann(ratios, look_confidence(1 - rule.alpha, rule.looks))
+    point, *claim = hodges_lehmann(ratios, rule.claim_confidence)
     _, *same = hodges_lehmann(ratios, 1 - 2 * (1 - look_confidence(rule.confidence, rule.looks)))
     return Bounds(point, *claim, *same)
 
@@ -60,8 +65,7 @@ def compare(baseline: SideSamples, candidate: SideSamples, *, clock: str, rule: 
     ratios = log_speedups(getattr(baseline, mine), getattr(candidate, mine))
     seen = bounds(ratios, rule)
     change, category = _change(seen), _category(seen, rule.threshold)
-    confidence = look_confidence(1 - rule.alpha, rule.looks)
-    is_torn = clock == "cpu" and disagreement(baseline, candidate, confidence) is not None
+    is_torn = clock == "cpu" and disagreement(baseline, candidate, rule.claim_confidence) is not None
     if is_torn:
         change, category = Change.UNCLEAR, Category.SUCCESS_INCONCLUSIVE
     _, low, high = hodges_lehmann(ratios, stated(rule.confidence))
@@ -78,7 +82,7 @@ def compare(baseline: SideSamples, candidate: SideSamples, *, clock: str, rule: 
         change,
         category,
         _needed_starts(len(ratios), seen, rule) if category is Category.SUCCESS_INCONCLUSIVE and not is_torn else None,
-        smallest_effect(ratios, error=1 - confidence, least=LEAST_CHANGE),
+        smallest_effect(ratios, error=1 - rule.claim_confidence, least=LEAST_CHANGE),
     )
 
 

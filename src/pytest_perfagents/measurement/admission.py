@@ -22,7 +22,7 @@ from pytest_perfagents.measurement import probing, programs, scanning
 from pytest_perfagents.measurement.arena import Patience, Trouble
 from pytest_perfagents.measurement.evidence import Verdict
 from pytest_perfagents.measurement.fresh import FreshInputs
-from pytest_perfagents.measurement.referee import Referee, Reference, Ruling
+from pytest_perfagents.measurement.referee import Referee, Reference, Ruling, differing
 from pytest_perfagents.measurement.templates import Nursery
 from pytest_perfagents.measurement.verifying import Results
 from pytest_perfagents.model import BASELINE, Case, Failure, Integrity, Role, Side, Stage
@@ -120,8 +120,8 @@ class Gate:
 
     def diagnose(self, trouble: Trouble, role: Role) -> Failure:
         """Name what a side did instead of what it was asked."""
-        if isinstance(trouble, programs.LeftEarly) and role is not Role.BASELINE:
-            return failures.left_early()
+        if isinstance(trouble, programs.LeftEarly):
+            return failures.left_early(role)
         repo = self._repo
         report = trouble.report if isinstance(trouble, programs.ProgramTrouble) else None
         evidence = diagnosis.Evidence(
@@ -142,7 +142,7 @@ class Gate:
             style = probe.style
         if self.config.protocol.mode == "driven":
             raise Rejected(failures.not_drivable(self.script.name, style))
-        must_end = baseline is not None and baseline.probe.confined is not None
+        must_end = baseline is not None and baseline.probe.is_reported
         return self._program_probe(side, workspace, style, reference, must_end=must_end)
 
     def _forced_style(self) -> str | None:
@@ -201,11 +201,17 @@ class Gate:
 
     def _check_first_call(self, admitted: Admitted, baseline: Admitted) -> None:
         """Who answers rubbish at first and remembers afterwards has a fast first call to show for it."""
-        probe, results, first = admitted.probe, baseline.results, baseline.probe.first
-        if results is None or first is None or probe.first is None:
+        probe, results = admitted.probe, baseline.results
+        if results is None or probe.first is None or baseline.probe.first is None:
             return
-        reference = Reference(first, baseline.probe.equal)
-        ruling = results.referee.rule(reference, probe.first, Verdict(probe.equal))
+        if differing(baseline.probe.first.returned, probe.first.returned) is None:
+            return
+        shown, inside = probe.first, Verdict(None if probe.equal is None else True)  # it was asked about the last call
+        if results.is_steady:
+            reference, shown = results.reference, probe.evidence.showing(probe.first)
+        else:
+            reference = results.reference_of_first()
+        ruling = results.referee.rule(reference, shown, inside)
         if ruling.equivalence == "different":
             record = replace(admitted.record, equivalence="different")
             reason = f"at the first call of a process, {ruling.reason}"

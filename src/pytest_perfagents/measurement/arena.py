@@ -19,7 +19,7 @@ from pytest_perfagents.model import Ending, Execution, Side, SideSamples, Stage
 
 if TYPE_CHECKING:
     from pytest_perfagents.measurement.evidence import Evidence
-    from pytest_perfagents.measurement.verifying import Results
+    from pytest_perfagents.measurement.verifying import Call, Results
 
 Lease = Callable[[], AbstractContextManager[object]]
 Progress = Callable[[str], None]
@@ -122,9 +122,8 @@ class Live:
     helpers_cpu_s: float = 0.0
     reaped_at_start_s: float = 0.0
     gaps_s: list[float] = field(default_factory=list)
-    shown_first: Evidence | None = None
-    shown: Evidence | None = None
-    looking_s: float = 0.0
+    shown: dict[Call, Evidence | None] = field(default_factory=dict)
+    looking_s: dict[Call, float] = field(default_factory=dict)
     cpu_at_start: float | None = None
     accounted_cpu_s: float = 0.0
     answers_in_s: float | None = None

@@ -19,6 +19,7 @@ from pytest_perfagents.measurement.referee import (
     Reference,
     Ruling,
     Seen,
+    Took,
     Unfit,
     differing,
     look,
@@ -37,7 +38,7 @@ class FreshInputs:
     """Other random data for the sides of one commit. ``shifts`` are two numbers that nobody could foresee.
 
     ``usual`` is the baseline's result for the script's own data, ``usual_call_s`` the time of a call. ``doubt`` says
-    why no difference counts. ``side_s`` and ``baseline_s`` are CPU seconds of a call with them.
+    why no difference counts. ``side_took`` and ``baseline_took`` are of calls with the first of them.
     """
 
     referee: Referee
@@ -46,12 +47,12 @@ class FreshInputs:
     shifts: tuple[int, int]
     doubt: str = ""
     references: dict[int, Reference | None] = field(default_factory=dict)
-    baseline_s: dict[int, float] = field(default_factory=dict)
-    side_s: dict[Side, float] = field(default_factory=dict)
+    baseline_took: dict[int, Took] = field(default_factory=dict)
+    side_took: dict[Side, Took] = field(default_factory=dict)
 
     def rule(self, workspace: Workspace) -> Ruling:
         """Whether a side's result is right with them; ``different`` where both sets show it."""
-        first, self.side_s[workspace.side] = self._rule(workspace, self.shifts[0])
+        first, self.side_took[workspace.side] = self._rule(workspace, self.shifts[0])
         if first.equivalence != "different":
             return first
         second, _ = self._rule(workspace, self.shifts[1])
@@ -70,24 +71,24 @@ class FreshInputs:
         own = self.referee.rule(self.usual, seen.evidence, seen.inside)
         return own if own.equivalence == "different" else replace(ruling, by="inputs")
 
-    def _rule(self, workspace: Workspace, shift: int) -> tuple[Ruling, float]:
-        """The ruling for one set of data, and the seconds of a call."""
+    def _rule(self, workspace: Workspace, shift: int) -> tuple[Ruling, Took]:
+        """The ruling for one set of data, and what a call took."""
         reference = self._reference(shift)
         if reference is None:
-            return Ruling("unchecked"), 0.0
+            return Ruling("unchecked"), Took()
         try:
             seen = self._look(workspace, shift, reference=reference)
         except WorkerEnded:
-            return _doubtful("its process ended on other random data"), 0.0
+            return _doubtful("its process ended on other random data"), Took()
         except Unfit as error:
-            return Ruling("different", "script", f"it ends with {error}"), 0.0
+            return Ruling("different", "script", f"it ends with {error}"), Took()
         ruling = self.referee.rule(reference, seen.evidence, seen.inside)
         if ruling.equivalence == "unchecked":
-            return Ruling("unchecked"), seen.call_s
+            return Ruling("unchecked"), seen.took
         is_certain = ruling.difference is not None and ruling.difference.certain
         if ruling.equivalence == "different" and not is_certain:
             ruling = _doubtful(f"with other random data the check refuses what may be rounding: {ruling.reason}")
-        return ruling, seen.call_s
+        return ruling, seen.took
 
     def _reference(self, shift: int) -> Reference | None:
         """The baseline's result with these data; None where that proves nothing."""
@@ -108,7 +109,7 @@ class FreshInputs:
         is_stable = differing(evidence.returned, again.returned) is None
         if not (is_random and is_stable and accepted in (self.usual.accepted, None)):
             return None
-        self.baseline_s[shift] = seen.call_s
+        self.baseline_took[shift] = seen.took
         return Reference(evidence, accepted, calls=1, shift=shift, changing="")
 
     def _look(
@@ -118,34 +119,35 @@ class FreshInputs:
         *,
         hash_seed: int = HASH_SEED,
         reference: Reference | None = None,
+        store: bool = True,
     ) -> Seen:
         referee, calls = self.referee, min(MOST_CALLS, ceil(TIMED_S / max(self.usual_call_s, 1e-9)))
         return look(
-            workspace, referee.script, referee.patience, referee.nursery, calls=1, store=True, shift=shift,
+            workspace, referee.script, referee.patience, referee.nursery, calls=1, store=store, shift=shift,
             hash_seed=hash_seed, seed=referee.seed, reference=reference, timed_calls=calls,
         )  # fmt: skip
 
-    def gain_elsewhere(self, workspace: Workspace, own: float) -> str | None:
-        """A flag for a side that is ``own`` times as fast with the script's data, where with both other sets it is not.
-
-        The clock is that of its own process: who bends it can look no slower with other data than it is.
+    def gain_elsewhere(self, workspace: Workspace, own: float, clock: str) -> str | None:
+        """A flag for a side that is at least ``own`` times as fast with the script's data, where with both other sets
+        it is not. ``clock`` is that of the verdict.
         """
-        side_s, first = self.side_s.get(workspace.side, 0.0), self.shifts[0]
-        if own < GAIN or side_s <= 0 or not 0 < self.baseline_s.get(first, 0.0) < own**SHARE * side_s:
+        first, took = self.shifts[0], self.side_took.get(workspace.side, Took()).by(clock)
+        if own < GAIN or took <= 0 or not 0 < self.baseline_took.get(first, Took()).by(clock) < own**SHARE * took:
             return None
         if self._reference(self.shifts[1]) is None:
             return None
         try:
-            other = max(self._gain(workspace, shift) for shift in self.shifts)
+            other = max(self._gain(workspace, shift, clock) for shift in self.shifts)
         except (WorkerEnded, Unfit, ZeroDivisionError):
             return None
         if other >= own**SHARE:
             return None
-        return f"on other inputs it is {other:.2f}x as fast as the baseline, on the script's own {own:.2f}x"
+        return f"on other inputs it is {other:.2f}x as fast as the baseline, on the script's own {own:.2f}x or more"
 
-    def _gain(self, workspace: Workspace, shift: int) -> float:
+    def _gain(self, workspace: Workspace, shift: int, clock: str) -> float:
         """How much faster with these data, by processes that follow each other."""
-        return self._look(self.referee.workspace, shift).call_s / self._look(workspace, shift).call_s
+        before, after = (self._look(each, shift, store=False) for each in (self.referee.workspace, workspace))
+        return before.took.by(clock) / after.took.by(clock)
 
 
 def _doubtful(flag: str) -> Ruling:

@@ -114,7 +114,7 @@ def _said(trouble: ProgramTrouble) -> str:
 
 
 def program_start(
-    arena: Arena, style: str, reference: Path | None, must_end: bool, sides: list[Side], plan: schedule.StartPlan
+    arena: Arena, style: str, reference: Path | None, sides: list[Side], plan: schedule.StartPlan
 ) -> None:
     """One round: every side runs the script once, in the order of the plan.
 
@@ -128,15 +128,16 @@ def program_start(
         try:
             seconds[side], runs[side] = run_once(
                 arena.workspaces[side], arena.script, style, timeout_s=arena.patience.left_s, arguments=arguments,
-                seed=plan.hash_seed, padding=plan.padding[index], must_end=must_end,
+                seed=plan.hash_seed, padding=plan.padding[index],
             )  # fmt: skip
-        except LeftEarly as left:
-            arena.lost[side] = left
         except ProgramTrouble as trouble:
             exited = trouble.execution is not None and trouble.execution.ending is Ending.EXITED
             arena.lost[side] = Unequal(_said(trouble)) if reference and exited and side != BASELINE else trouble
     if BASELINE in seconds:
         for side, value in seconds.items():
+            if runs[BASELINE].is_reported and not runs[side].is_reported:
+                arena.lost[side] = LeftEarly(Stage.RUN, execution=runs[side].execution)
+                continue
             track, run = arena.tracks[side], runs[side]
             track.wall_s.append((value,))
             track.cpu_s.append((value,))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
+from pytest_perfagents.judgement import clocks
 from pytest_perfagents.judgement.honesty import claims, gpu, integrity, memory, replaced, shifts
 from pytest_perfagents.judgement.stats import top_trimmed_mean
 from pytest_perfagents.measurement.arena import Arena, Track
@@ -15,7 +16,7 @@ from pytest_perfagents.model import BASELINE, Integrity, Side
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """What a turn was: its calls, how often it set up, and the clock of the verdict."""
+    """What a turn was: its calls, how often it set up (0: that is not known), and the clock of the verdict."""
 
     calls: int
     setups: int
@@ -39,16 +40,14 @@ def prove(
         integrity.first_call_flag(_calls(base), _calls(mine)),
         shifts.process_flag(_first_calls(base, probes[BASELINE]), _first_calls(mine, probes[side])),
         *shifts.shift_flags(*costs),
-        *shifts.helper_flags(_beside(base), _beside(mine)),
-        *replaced.flags(base.intact, mine.intact),
         doubt.says if doubt and not doubt.is_tampering else None,
-        "it uses a GPU and the baseline does not" if mine.uses_gpu and not base.uses_gpu else None,
-        "it uses no GPU and the baseline does" if base.uses_gpu and not mine.uses_gpu else None,
-        gpu.side_stream_flag(_gpu_turns(base), _gpu_turns(mine)),
-        memory.memory_flag("memory", memory.usual_bytes(base.peak_bytes), memory.usual_bytes(mine.peak_bytes)),
-        memory.memory_flag(
-            "GPU memory", memory.usual_bytes(base.gpu_peak_bytes), memory.usual_bytes(mine.gpu_peak_bytes)
-        ),
+        *_beside_the_calls(base, mine, side, turns),
+    )
+    proven = replace(
+        record,
+        clock_ratio=_clocks(mine).ratio,
+        first_call_speedup=integrity.first_call_speedup(_calls(base), _calls(mine)),
+        flags=(*flags, *(flag for flag in noticed if flag)),
     )
     tampering = (
         replaced.tampering(base.intact, mine.intact)
@@ -57,13 +56,25 @@ def prove(
         or shifts.hidden_work(*costs)
         or gpu.tampering(_gpu_turns(base), _gpu_turns(mine))
     )
-    proven = replace(
-        record,
-        clock_ratio=_clocks(mine).ratio,
-        first_call_speedup=integrity.first_call_speedup(_calls(base), _calls(mine)),
-        flags=(*flags, *(flag for flag in noticed if flag)),
-    )
     return proven, tampering
+
+
+def _beside_the_calls(base: Track, mine: Track, side: Side, turns: Turns) -> Iterator[str | None]:
+    """Clocks that disagree, helpers, what was replaced, the GPU, memory."""
+    if turns.clock == "cpu":
+        starts = min(len(base.wall_s), len(mine.wall_s))
+        pair = base.samples(BASELINE, turns.calls, starts), mine.samples(side, turns.calls, starts)
+        yield clocks.disagreement(*pair, shifts.CONFIDENCE)
+    yield from shifts.helper_flags(_beside(base), _beside(mine))
+    yield from replaced.flags(base.intact, mine.intact)
+    yield "it uses a GPU and the baseline does not" if mine.uses_gpu and not base.uses_gpu else None
+    yield "it uses no GPU and the baseline does" if base.uses_gpu and not mine.uses_gpu else None
+    yield gpu.side_stream_flag(_gpu_turns(base), _gpu_turns(mine))
+    for what, before, after in (
+        ("memory", base.peak_bytes, mine.peak_bytes),
+        ("GPU memory", base.gpu_peak_bytes, mine.gpu_peak_bytes),
+    ):
+        yield memory.memory_flag(what, memory.usual_bytes(before), memory.usual_bytes(after))
 
 
 def _clocks(track: Track) -> integrity.Clocks:

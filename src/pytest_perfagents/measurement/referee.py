@@ -8,13 +8,13 @@ right?".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pytest_perfagents.backends.base import WorkerEnded, Workspace
 from pytest_perfagents.judgement.equivalence import Difference, compare, says_nothing
-from pytest_perfagents.measurement.arena import Patience
+from pytest_perfagents.measurement.arena import Patience, error_in
 from pytest_perfagents.measurement.evidence import Evidence, Verdict, Witness, words
 from pytest_perfagents.measurement.templates import Nursery
 
@@ -53,12 +53,24 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Took:
+    """Seconds of a call by two clocks; none where it was not timed."""
+
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+
+    def by(self, clock: str) -> float:
+        """CPU time for ``cpu``, wall time for any other."""
+        return self.cpu_s if clock == "cpu" else self.wall_s
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
-    """What a process showed, what the script's check said inside of it, and CPU seconds of a call that was timed."""
+    """What a process showed, what the script's check said inside of it, and seconds of a call that was timed."""
 
     evidence: Evidence
     inside: Verdict
-    call_s: float = 0.0
+    took: Took = field(default_factory=Took)
 
 
 def look(
@@ -91,11 +103,12 @@ def look(
         shown = witness.show(store=store)
         stored = reference.evidence.stored if reference is not None else shown.stored
         inside = witness.check(stored) if stored else Verdict(None, "nothing was stored")
-        call_s = 0.0
+        took = Took()
         if timed_calls:
             turn = worker.request("turn", patience.left_s, iterations=timed_calls, setups=1)
-            call_s = turn.value["cpu_ns"] / 1e9 / timed_calls if turn.ok else 0.0
-        return Seen(shown, inside, call_s)
+            if error_in(turn) is None:
+                took = Took(*(turn.value[name] / 1e9 / timed_calls for name in ("cpu_ns", "wall_ns")))
+        return Seen(shown, inside, took)
     finally:
         worker.close()
 
@@ -267,5 +280,5 @@ def is_proof(reference: Evidence, shown: Evidence) -> bool:
 def _refused(verdict: Verdict, inside: Verdict) -> Ruling:
     if inside.equal is False:
         return Ruling("different", "script", inside.message or verdict.message)
-    said = "the script's check accepts it in the patched process and refuses it in one of the baseline"
+    said = "the script's check, in a process of the baseline, refuses it"
     return Ruling("different", "script", f"{said}: {verdict.message}")

@@ -13,8 +13,8 @@ from typing import Any
 from pytest_perfagents.backends.base import Backend
 from pytest_perfagents.config import Config, ProtocolConfig
 from pytest_perfagents.diagnosis import failures
+from pytest_perfagents.gates import HUMAN_NOT_MEASURED
 from pytest_perfagents.judgement import clocks, judge, schedule
-from pytest_perfagents.judgement.honesty.shifts import CONFIDENCE
 from pytest_perfagents.measurement import measuring, probing, programs, proving
 from pytest_perfagents.measurement.admission import Admitted, Gate, Rejected
 from pytest_perfagents.measurement.arena import Arena, Lease, Pace, Patience, Progress, Track, Unequal
@@ -88,7 +88,7 @@ class Trial:
                 environment = self._environment()
             if any(side.role is Role.PATCHED for side in self.admitted):
                 self._measure(arena, gate, name)
-                self._try_elsewhere(arena)
+                self._try_elsewhere(arena, name)
                 self._count(arena, name)
             if BASELINE in self.admitted:
                 self._look_back(guard)
@@ -125,7 +125,7 @@ class Trial:
         else:
             baseline = self.admitted[BASELINE]
             checked = baseline.workspace.scratch / "reference" if baseline.probe.equal is True else None
-            start = partial(programs.program_start, arena, style, checked, baseline.probe.confined is not None)
+            start = partial(programs.program_start, arena, style, checked)
         arena.results = self.admitted[BASELINE].results
         arena.place = chosen_place(self.config.protocol)
         spent_s = measuring.measure(
@@ -157,12 +157,13 @@ class Trial:
         is_wanted = self.config.protocol.template and bool(baseline.shared)
         return is_wanted and all(probe.settings == baseline.settings for probe in probes.values())
 
-    def _try_elsewhere(self, arena: Arena) -> None:
+    def _try_elsewhere(self, arena: Arena, name: str) -> None:
         """Whether who gained with the script's data gains with other data too."""
         for side, entry in self.admitted.items():
             comparison = self._compare(arena, side) if side.role is Role.PATCHED else None
             if comparison is not None and arena.results is not None and entry.record.fresh_inputs == "equal":
-                flag = arena.results.fresh.gain_elsewhere(entry.workspace, comparison.point)
+                self.progress(f"{name}: looking at {side.role} with other data")
+                flag = arena.results.fresh.gain_elsewhere(entry.workspace, comparison.low, comparison.clock)
                 entry.flags.extend([flag] if flag else [])
 
     def _budget_s(self, probes: Mapping[Side, probing.Probe]) -> float:
@@ -180,13 +181,10 @@ class Trial:
     def _with_second_opinion(self, outcome: Outcome) -> Outcome:
         if self.counts is None:
             return outcome
-        return with_counts(outcome, self.counts, _side(outcome.case), error=1 - self._claim_confidence)
+        error = 1 - rule_of(self.config.protocol).claim_confidence
+        return with_counts(outcome, self.counts, _side(outcome.case), error=error)
 
     # Judgement
-
-    @property
-    def _claim_confidence(self) -> float:
-        return schedule.look_confidence(1 - self.config.protocol.alpha, self.config.protocol.looks)
 
     def _is_settled(self, arena: Arena, side: Side) -> bool:
         if not self.stops_early:
@@ -227,19 +225,16 @@ class Trial:
             if self.disturbance:
                 return Outcome(case, None, failures.disturbed(self.disturbance), integrity=record, protocol=self.notes)
             return Outcome(case, None, self._why(side), integrity=record, protocol=self.notes)
-        turns = proving.Turns(
-            int(self.notes.get("iterations", 1)), max(1, int(self.notes.get("setups", 1))), comparison.clock
-        )
+        is_driven = self.notes["style"] == "driven"  # of a benchmark test, set-up is not told apart by its times
+        setups = int(self.notes.get("setups", 0)) if is_driven else 0
+        turns = proving.Turns(int(self.notes.get("iterations", 1)), setups, comparison.clock)
         probes = {one: each.probe for one, each in self.admitted.items()}
         known, flags = self.admitted[side].record, self._flags(side)
         record, tampering = proving.prove(arena, side, known, flags, turns, probes)
         if tampering is not None:
             return Outcome(case, None, failures.tampered(tampering), integrity=record, protocol=self.notes)
         human = self._compare(arena, HUMAN)
-        pair = self._pair(arena, side, comparison.starts)
-        conflict = clocks.disagreement(*pair, CONFIDENCE) if comparison.clock == "cpu" else None
-        record = replace(record, flags=(*record.flags, *([conflict] if conflict else ())))
-        sides = dict(zip(("baseline", "patched"), pair, strict=True))
+        sides = dict(zip(("baseline", "patched"), self._pair(arena, side, comparison.starts), strict=True))
         if human is not None:
             sides["human"] = self._pair(arena, HUMAN, human.starts)[1]
         return Outcome(case, comparison, None, human, sides, record, protocol=self._protocol(comparison))
@@ -262,7 +257,7 @@ class Trial:
         flags = [flag for each in known if each is not None for flag in each.flags]
         flags.extend(self.notes.get("gpu", ()))
         if HUMAN in self.rejected:
-            flags.append(f"the human's side was not measured: {self.rejected[HUMAN].failure.category}")
+            flags.append(f"{HUMAN_NOT_MEASURED}{self.rejected[HUMAN].failure.category}")
         return tuple(dict.fromkeys(flags))
 
     def _environment(self) -> Mapping[str, Any]:

@@ -7,7 +7,9 @@ differs from all that were accepted before goes to the referee, once the process
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from random import Random
 from secrets import randbits
 
@@ -17,11 +19,27 @@ from pytest_perfagents.judgement.equivalence import says_nothing
 from pytest_perfagents.measurement.arena import Arena, Live, Pace, Trouble, Unequal, in_play, request
 from pytest_perfagents.measurement.evidence import Evidence, Verdict, Witness
 from pytest_perfagents.measurement.fresh import FreshInputs
-from pytest_perfagents.measurement.referee import Referee, Reference, differing
+from pytest_perfagents.measurement.referee import Referee, Reference, Unfit, differing, look
 from pytest_perfagents.model import BASELINE, Side, Stage
 
-Pair = tuple[Evidence, Evidence]
-"""The baseline's and a side's, of the same call."""
+
+class Call(StrEnum):
+    """Which calls of a start are looked at: the first of the process, and one that is timed."""
+
+    FIRST = "first"
+    TIMED = "timed"
+
+
+@dataclass(frozen=True, slots=True)
+class Strange:
+    """A result that is not known to be right, beside the baseline's ``own`` of the same call."""
+
+    side: Side
+    call: Call
+    own: Evidence
+    shown: Evidence
+
+
 CHEAP = 0.05
 """Share of a start that looking at results may take where it is done in every start."""
 MOST_RULINGS = 6
@@ -31,7 +49,8 @@ MOST_RULINGS = 6
 class Results:
     """The baseline's result, the referee, and what was accepted of each side. ``secret`` is this process's alone.
 
-    ``is_steady``: a later call of the baseline gives what the first one gave; None where nobody knows.
+    ``is_steady``: a later call of the baseline gives what the first one gave; None where nobody knows. ``shares`` are
+    those of a start that looking takes; ``of_first`` is the baseline's result of a first call, where that is another.
     """
 
     referee: Referee
@@ -40,9 +59,10 @@ class Results:
     is_steady: bool | None
     secret: int = field(default_factory=lambda: randbits(63))
     accepted: dict[Side, list[bytes]] = field(default_factory=dict)
-    rulings: dict[Side, int] = field(default_factory=dict)
+    rulings: dict[tuple[Side, Call], int] = field(default_factory=dict)
     flags: dict[Side, list[str]] = field(default_factory=dict)
-    share: float = 0.0
+    shares: dict[Call, float] = field(default_factory=lambda: dict.fromkeys(Call, 0.0))
+    of_first: Reference | None = None
 
     def accept(self, side: Side, shown: Evidence) -> None:
         """This result of the side is right."""
@@ -58,15 +78,34 @@ class Results:
     def learned(self) -> tuple[Reference, FreshInputs]:
         """What judging has shown of the baseline so far."""
         fresh = self.fresh
-        kept = replace(fresh, references={**fresh.references}, baseline_s={**fresh.baseline_s}, side_s={**fresh.side_s})
+        kept = replace(
+            fresh,
+            references={**fresh.references},
+            baseline_took={**fresh.baseline_took},
+            side_took={**fresh.side_took},
+        )
         return replace(self.reference), kept
 
     def forget(self, learned: tuple[Reference, FreshInputs]) -> None:
         """Go back to what was `learned`."""
         was, fresh = learned
         self.reference.way, self.reference.changing = was.way, was.changing
-        self.fresh.references, self.fresh.baseline_s = fresh.references, fresh.baseline_s
-        self.fresh.side_s, self.fresh.doubt = fresh.side_s, fresh.doubt
+        self.fresh.references, self.fresh.doubt = fresh.references, fresh.doubt
+        self.fresh.baseline_took, self.fresh.side_took = fresh.baseline_took, fresh.side_took
+
+    def reference_of_first(self) -> Reference:
+        """The baseline's result of a first call, which a later one does not give."""
+        if self.of_first is None:
+            referee = self.referee
+            try:
+                seen = look(
+                    referee.workspace, referee.script, referee.patience, referee.nursery, calls=1, store=True,
+                    seed=referee.seed,
+                )  # fmt: skip
+                self.of_first = Reference(seen.evidence, seen.inside.equal)
+            except (WorkerEnded, Unfit) as trouble:
+                self.of_first = Reference(Evidence(trouble=str(trouble)), None)
+        return self.of_first
 
     def note(self, side: Side, flags: tuple[str, ...]) -> None:
         """Something that was noticed, once."""
@@ -106,10 +145,11 @@ def chosen_result(arena: Arena, number: int, pace: Pace) -> Chosen | None:
 
 def look_at_first_result(arena: Arena, side: Side, each: Live, number: int) -> None:
     """After the first call of start ``number``, where a later one gives the same."""
-    if arena.results is not None and arena.results.is_steady and is_looked_at(arena, number):
+    results = arena.results
+    if results is not None and results.is_steady and is_looked_at(arena, number, Call.FIRST):
         began_s = arena.patience.clock()
-        each.shown_first = _show(arena, side, each, arena.results)
-        each.looking_s += arena.patience.clock() - began_s
+        each.shown[Call.FIRST] = _show(arena, side, each, results)
+        each.looking_s[Call.FIRST] = arena.patience.clock() - began_s
 
 
 def look_at_result(arena: Arena, side: Side, each: Live, chosen: Chosen) -> None:
@@ -118,16 +158,20 @@ def look_at_result(arena: Arena, side: Side, each: Live, chosen: Chosen) -> None
     before, began_s = each.worker.cpu_s(), arena.patience.clock()
     if chosen.calls and request(arena, side, each, "turn", iterations=chosen.calls, setups=chosen.setups) is None:
         return
-    each.shown = _show(arena, side, each, arena.results, store=chosen.calls > 0, place=chosen.place)
+    each.shown[Call.TIMED] = _show(arena, side, each, arena.results, store=chosen.calls > 0, place=chosen.place)
     after = each.worker.cpu_s()
-    each.looking_s += arena.patience.clock() - began_s
+    each.looking_s[Call.TIMED] = arena.patience.clock() - began_s
     if before is not None and after is not None:
         each.accounted_cpu_s += after - before
 
 
-def is_looked_at(arena: Arena, number: int) -> bool:
-    """Whether results are looked at in this start: in all of them where that is cheap."""
-    return arena.results is not None and (arena.results.share <= CHEAP or is_checked(arena, number))
+def is_looked_at(arena: Arena, number: int, call: Call = Call.TIMED) -> bool:
+    """Whether such results are looked at in this start: in all of them where that is cheap, timed calls first."""
+    if arena.results is None:
+        return False
+    shares = arena.results.shares
+    share = shares[Call.TIMED] + (shares[Call.FIRST] if call is Call.FIRST else 0.0)
+    return share <= CHEAP or is_checked(arena, number)
 
 
 def is_checked(arena: Arena, number: int) -> bool:
@@ -147,26 +191,35 @@ def check_timed_results(arena: Arena, live: dict[Side, Live], number: int, began
         return
     if not is_looked_at(arena, number):
         return
-    must = is_checked(arena, number)
     turned_s = arena.patience.clock()
     strange = _strange(results, dict(in_play(arena, live)))
-    looking_s = sum(each.looking_s for each in live.values()) + arena.patience.clock() - turned_s
-    results.share = max(results.share, looking_s / max(turned_s - began_s, 1e-9))
-    if not must:
-        strange = {side: pair for side, pair in strange.items() if _is_alarming(results, *pair)}
-    strange = {side: each for side, each in strange.items() if results.rulings.get(side, 0) < MOST_RULINGS}
+    _book(results, live.values(), turned_s - began_s, arena.patience.clock() - turned_s)
+    if not is_checked(arena, number):
+        strange = [each for each in strange if _is_alarming(results, each)]
+    strange = [each for each in strange if results.rulings.get((each.side, each.call), 0) < MOST_RULINGS]
     if strange:
         _rule(arena, live, results, strange)
 
 
-def _strange(results: Results, live: dict[Side, Live]) -> dict[Side, Pair]:
-    """Of each side the first result that is not known to be right, after the baseline's of the same call."""
-    found: dict[Side, Pair] = {}
-    for side, each in live.items():
-        pairs = ((live[BASELINE].shown_first, each.shown_first), (live[BASELINE].shown, each.shown))
-        for own, shown in pairs:
-            if side != BASELINE and own is not None and shown is not None and not results.is_known(side, own, shown):
-                found.setdefault(side, (own, shown))
+def _book(results: Results, live: Iterable[Live], start_s: float, compared_s: float) -> None:
+    """What looking took of a start; comparing is booked with the timed calls."""
+    looks = [each.looking_s for each in live]
+    for call in Call:
+        spent_s = sum(look.get(call, 0.0) for look in looks) + (compared_s if call is Call.TIMED else 0.0)
+        results.shares[call] = max(results.shares[call], spent_s / max(start_s, 1e-9))
+
+
+def _strange(results: Results, live: dict[Side, Live]) -> list[Strange]:
+    """Results that are not known to be right, of each side and kind of call."""
+    found = []
+    for call in Call:
+        own = live[BASELINE].shown.get(call)
+        for side, each in live.items():
+            shown = each.shown.get(call)
+            if side == BASELINE or own is None or shown is None:
+                continue
+            if not results.is_known(side, own, shown):
+                found.append(Strange(side, call, own, shown))
     return found
 
 
@@ -185,46 +238,59 @@ def _witness(arena: Arena, side: Side, each: Live, results: Results) -> Witness:
     return Witness(each.worker, arena.patience, arena.workspaces[side].scratch, results.referee.seed)
 
 
-def _is_alarming(results: Results, own: Evidence, shown: Evidence) -> bool:
-    difference = differing(own.returned, shown.returned)
+def _is_alarming(results: Results, strange: Strange) -> bool:
+    difference = differing(strange.own.returned, strange.shown.returned)
     return difference is not None and difference.certain and results.referee.changing(results.reference) is None
 
 
-def _rule(arena: Arena, live: dict[Side, Live], results: Results, strange: dict[Side, Pair]) -> None:
-    if results.reference.accepted is True and results.is_steady is not False:  # who changes was asked there and then
-        stored = {side: _show(arena, side, live[side], results, store=True) for side in (*strange, BASELINE)}
-        kept = stored.pop(BASELINE)
-        if kept is None:
-            return
-        strange = {
-            side: (kept.showing(strange[side][0]), mine.showing(strange[side][1]))
-            for side, mine in stored.items()
-            if mine is not None
-        }
-    inside = {side: _inside(arena, side, live[side], results, own) for side, (own, _) in strange.items()}
-    for each in live.values():
-        each.worker.close()  # no patch runs while the baseline's result lies open to the referee
-    for side, (own, shown) in strange.items():
-        verdict = inside[side]
-        if verdict is None:
-            continue
-        reference = results.reference.at(own)
-        results.rulings[side] = results.rulings.get(side, 0) + 1
-        ruling = results.referee.rule(reference, shown, verdict)
-        results.reference.way, results.reference.changing = reference.way, reference.changing
-        results.note(side, ruling.flags)
-        if ruling.equivalence == "equal":
-            results.accept(side, shown)
-        elif ruling.equivalence == "different":
-            if ruling.by == "script" or _is_usual(results, own):
-                arena.lost[side] = Unequal(ruling.reason)
-            else:
-                results.note(side, (f"in one of the starts the result differed from the baseline's: {ruling.reason}",))
+def _rule(arena: Arena, live: dict[Side, Live], results: Results, strange: list[Strange]) -> None:
+    if results.is_steady is not False:  # of results that change, what the script stores was asked for there and then
+        strange = _with_stored(arena, live, results, strange)
+    inside = {each.side: _inside(arena, each.side, live[each.side], results, each.own) for each in strange}
+    for one in live.values():
+        one.worker.close()  # no patch runs while the baseline's result lies open to the referee
+    for each in strange:
+        verdict = inside[each.side]
+        if verdict is not None and each.side not in arena.lost:
+            _judge(arena, results, each, verdict)
+
+
+def _with_stored(arena: Arena, live: dict[Side, Live], results: Results, strange: list[Strange]) -> list[Strange]:
+    """With what the script stores of results, where it has a check; without those whose processes end over it."""
+    if results.reference.accepted is not True:
+        return strange
+    sides = dict.fromkeys(each.side for each in strange)
+    stored = {side: _show(arena, side, live[side], results, store=True) for side in (*sides, BASELINE)}
+    found, kept = [], stored[BASELINE]
+    for each in strange:
+        mine = stored[each.side]
+        if kept is not None and mine is not None:
+            found.append(replace(each, own=kept.showing(each.own), shown=mine.showing(each.shown)))
+    return found
+
+
+def _judge(arena: Arena, results: Results, strange: Strange, inside: Verdict) -> None:
+    side, key = strange.side, (strange.side, strange.call)
+    results.rulings[key] = results.rulings.get(key, 0) + 1
+    reference = results.reference.at(strange.own)
+    ruling = results.referee.rule(reference, strange.shown, inside)
+    results.reference.way, results.reference.changing = reference.way, reference.changing
+    results.note(side, ruling.flags)
+    if ruling.equivalence == "equal":
+        results.accept(side, strange.shown)
+    elif ruling.equivalence == "different":
+        if ruling.by == "script" or _is_usual(results, strange.own):
+            arena.lost[side] = Unequal(ruling.reason)
+        else:
+            results.note(side, (f"in one of the starts the result differed from the baseline's: {ruling.reason}",))
 
 
 def _inside(arena: Arena, side: Side, each: Live, results: Results, own: Evidence) -> Verdict | None:
+    """What the script's check says in the side's own process: of the last call, so nothing where calls differ."""
     if results.reference.accepted is not True or not own.stored:
         return Verdict(None)
+    if results.is_steady is False:
+        return Verdict(True)
     try:
         return _witness(arena, side, each, results).check(own.stored)
     except WorkerEnded as end:

@@ -37,7 +37,7 @@ class Costs:
     turn (empty where it is made once), one call, all calls of a turn; CPU that a turn used outside of all these, and
     time that passed outside and not on the clock inside (empty where waiting does not count). Calls are timed by the
     clock of the verdict. ``libraries`` counts the modules from outside the measured packages that the import loads,
-    ``setups`` how often set-up is done before a turn.
+    ``setups`` how often set-up is done in a turn, 0 where its times do not tell.
     """
 
     import_s: Sequence[float]
@@ -91,7 +91,7 @@ def _setup_flag(baseline: Costs, candidate: Costs) -> str | None:
     if each_s and turn_s and each_s >= SETUP_SHARE * turn_s:
         return _moved("set-up takes", each_s, "the calls of a turn", turn_s)
     call_s, one_s = _answered(baseline, candidate, OFTEN_ANSWERED), (each_s or 0.0) / max(candidate.setups, 1)
-    if call_s and one_s >= max(ANSWER_SHARE * call_s, LEAST_SETUP_S):
+    if candidate.setups and call_s and one_s >= max(ANSWER_SHARE * call_s, LEAST_SETUP_S):
         return _moved("a set-up takes", one_s, "each call", call_s)
     call_s = _answered(baseline, candidate)
     first_s = _growth(baseline.first_setup_s, candidate.first_setup_s)
