@@ -24,7 +24,7 @@ from pytest_perfagents.backends.base import ProgramRun, Workspace
 from pytest_perfagents.gitrepo.clone import git_folders
 from pytest_perfagents.model import BASELINE, HUMAN, Blame, Category, Commit, Role, UsageError
 from pytest_perfagents.processes.confinement import cache_folders, reach
-from pytest_perfagents.worker import SYSTEM_CALLS, access_rights, as_struct
+from pytest_perfagents.worker.confining import SYSTEM_CALLS, access_rights, as_struct
 
 PATIENCE_S = 30.0
 
@@ -290,14 +290,14 @@ def test_a_side_leaves_no_keys_and_adopts_its_orphans(tmp_path: Path, commit: Co
 
 ALONE = """
 import ctypes, os, sys
-from pytest_perfagents import worker
+from pytest_perfagents.worker import confining
 libc = ctypes.CDLL(None)
 if os.getuid() == 0:
     os.setgid(65534), os.setuid(65534)
     libc.prctl(4, 1, 0, 0, 0)  # as a program that this user started
-libc.prctl(worker.PR_SET_PDEATHSIG, 9, 0, 0, 0)
+libc.prctl(confining.PR_SET_PDEATHSIG, 9, 0, 0, 0)
 who = os.getuid(), os.getgid()
-if not worker.live_alone(ctypes, libc):
+if not confining.live_alone(ctypes, libc):
     sys.exit(7)
 signal = ctypes.c_int()
 libc.prctl(2, ctypes.byref(signal), 0, 0, 0)
@@ -309,11 +309,11 @@ print(os.listdir("/dev/shm"), (os.getuid(), os.getgid()) == who, signal.value, i
 
 USELESS = """
 import ctypes, os, tempfile
-from pytest_perfagents import worker
+from pytest_perfagents.worker import confining
 libc = ctypes.CDLL(None)
 os.setgid(65534), os.setuid(65534)
 libc.prctl(4, 0, 0, 0, 0)  # nobody writes to its files in /proc: a namespace, but no user in it
-print(worker.live_alone(ctypes, libc), os.getuid())
+print(confining.live_alone(ctypes, libc), os.getuid())
 tempfile.TemporaryFile().close()
 """
 
@@ -347,10 +347,10 @@ def test_shared_memory_of_its_own_needs_no_privileges() -> None:
 def test_who_shares_memory_with_later_processes_gets_none(alone: bool, answers: str) -> None:
     code = f"""
 import ctypes, sys
-from pytest_perfagents import worker
+from pytest_perfagents.worker import confining
 libc = ctypes.CDLL(None)
 libc.prctl(38, 1, 0, 0, 0)
-worker.refuse_calls(ctypes, libc.syscall, is_alone={alone})
+confining.refuse_calls(ctypes, libc.syscall, is_alone={alone})
 segment = libc.shmget(0, 4096, 0o1600)
 queue = libc.msgget(0, 0o1600)
 print(segment >= 0, queue >= 0)

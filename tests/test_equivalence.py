@@ -16,7 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_perfagents.judgement.equivalence import Difference, compare, says_nothing
-from pytest_perfagents.worker import Rebuilder, StructureReader, StructureWriter
+from pytest_perfagents.worker.rebuilding import Rebuilder
+from pytest_perfagents.worker.structure import StructureWriter
+from pytest_perfagents.worker.structure_reading import StructureReader
 
 
 def structure(value: Any, **limits: int) -> bytes:

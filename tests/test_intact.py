@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from test_worker import Place, ask
 
-from pytest_perfagents import worker
+from pytest_perfagents.worker.originals import RT_SIGACTION
 
 SCRIPT = """
     import time
@@ -63,7 +63,7 @@ ctypes.CDLL(None).syscall({"x86_64": 13, "aarch64": 134}[__import__("os").uname(
 """
 
 
-@pytest.mark.skipif(os.uname().machine not in worker.RT_SIGACTION, reason="the number of sigaction() is not known")
+@pytest.mark.skipif(os.uname().machine not in RT_SIGACTION, reason="the number of sigaction() is not known")
 @pytest.mark.parametrize("patched", ["import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n", NO_WAIT])
 def test_children_that_are_not_waited_for_are_not_counted(patched: str, place: Place) -> None:
     assert intact(place, patched)["children"] is False

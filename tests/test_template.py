@@ -10,14 +10,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pytest_perfagents import worker
+from pytest_perfagents.backends.assembling import write_worker
 from pytest_perfagents.backends.base import WorkerEnded
 from pytest_perfagents.backends.channel import ChannelWorker
 from pytest_perfagents.model import Ending
 from pytest_perfagents.processes.process import Command
 from pytest_perfagents.processes.template import Template, TemplateGone
 
-ARGV = (sys.executable, str(Path(worker.__file__)))
 SCRIPT = """
 import os, sys, decimal, pkg
 def setup():
@@ -32,7 +31,8 @@ def store_result(result, path):
 
 
 def command(folder: Path, **env: str) -> Command:
-    return Command(ARGV, folder, {"PATH": os.environ["PATH"], **env}, 30.0)
+    argv = (sys.executable, str(write_worker(folder / "worker.py")))
+    return Command(argv, folder, {"PATH": os.environ["PATH"], **env}, 30.0)
 
 
 @pytest.fixture

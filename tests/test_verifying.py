@@ -22,7 +22,7 @@ from pytest_perfagents.backends.scripted import Dies, Moment, ScriptedSide
 from pytest_perfagents.harness import Evaluator
 from pytest_perfagents.judgement.equivalence import compare
 from pytest_perfagents.model import BASELINE, HUMAN, AgentRun, Case, Category, Commit, Ending, Outcome
-from pytest_perfagents.worker import StructureReader
+from pytest_perfagents.worker.structure_reading import StructureReader
 
 # --- on scripted sides --------------------------------------------------------------------------------------------
 

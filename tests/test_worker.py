@@ -1,8 +1,7 @@
-"""``worker.py`` against scripts and patches that fail, cheat and break things."""
+"""The worker against scripts and patches that fail, cheat and break things."""
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import subprocess
@@ -14,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from pytest_perfagents import worker
 from pytest_perfagents.backends import oneshot
+from pytest_perfagents.backends.assembling import write_worker
 from pytest_perfagents.backends.base import ProgramRun, Reply, WorkerEnded
 from pytest_perfagents.backends.channel import ChannelWorker
 from pytest_perfagents.model import Ending
 from pytest_perfagents.processes.childenv import child_env, make_private
 from pytest_perfagents.processes.process import Command
+from pytest_perfagents.worker import recorder
 
 PATIENCE_S = 30.0
-WORKER = Path(worker.__file__)
 
 
 def find_interpreters() -> list[str]:
@@ -52,7 +51,7 @@ class Place:
         self.folder, self.root = folder, folder / "tree"
         self.script = folder / "scripts" / "1a2b3c4d_test_case_generator.py"
         self.workers: list[ChannelWorker] = []
-        self.python = sys.executable
+        self.python, self.worker = sys.executable, write_worker(folder / "worker.py")
         self.spec: dict[str, Any] = {"import_root": ".", "packages": ["pkg"]}
         self.env: dict[str, str] = {}
         self.write("pkg/__init__.py", "")
@@ -105,7 +104,7 @@ class Place:
         private = make_private(self.folder / "private")
         ambient = {"PATH": "/usr/bin:/bin"}
         env = child_env(ambient, session_id="test", private=private, env=self.env, seed=1)
-        return Command((self.python, str(WORKER)), self.root, env, timeout_s)
+        return Command((self.python, str(self.worker)), self.root, env, timeout_s)
 
 
 @pytest.fixture
@@ -147,17 +146,6 @@ CORE = """
 
 
 # --- the ordinary -------------------------------------------------------------------------------------------------
-
-
-def test_the_worker_is_valid_python_3_8() -> None:
-    ast.parse(WORKER.read_text(), feature_version=(3, 8))
-
-
-def test_the_worker_imports_the_standard_library_alone() -> None:
-    for node in ast.walk(ast.parse(WORKER.read_text())):
-        names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        assert all(name.partition(".")[0] in sys.stdlib_module_names for name in names), names
 
 
 @pytest.mark.parametrize("python", [sys.executable, *find_interpreters()], ids=lambda path: Path(path).name)
@@ -854,7 +842,7 @@ from pathlib import Path
 from pytest_perfagents.backends.channel import ChannelWorker
 from pytest_perfagents.processes.process import Command
 spec = {{"root": {str(place.root)!r}, "import_root": ".", "packages": [], "parent": os.getpid()}}
-worker = ChannelWorker(Command((sys.executable, {str(WORKER)!r}), Path("."), {{}}, 30), spec)
+worker = ChannelWorker(Command((sys.executable, {str(place.worker)!r}), Path("."), {{}}, 30), spec)
 worker.request("load", 30, script={str(place.script)!r})
 worker.send("turn")
 print(worker.pid, flush=True)
@@ -1041,21 +1029,21 @@ def test_run_test_that_raises(place: Place) -> None:
 
 
 def test_every_block_of_a_turn_is_as_likely_to_be_looked_at():
-    keep, counts = worker.make_keeper(), [0] * 12
+    keep, counts = recorder.make_keeper(), [0] * 12
     for _ in range(4000):
         kept = []
         for number in range(len(counts)):
             keep(kept, [(number, place) for place in range(3)], number)
         assert kept[-1] == (len(counts) - 1, 2)
-        assert len(kept) == worker.MOST_KEPT + 1
+        assert len(kept) == recorder.MOST_KEPT + 1
         for number, _ in kept[:-1]:
             counts[number] += 1
-    expected = 4000 * worker.MOST_KEPT / len(counts)
+    expected = 4000 * recorder.MOST_KEPT / len(counts)
     assert all(abs(count - expected) < 6 * expected**0.5 for count in counts)
 
 
 def test_what_a_block_is_worth_is_one_of_its_results():
-    keep, kept = worker.make_keeper(), []
+    keep, kept = recorder.make_keeper(), []
     keep(kept, ["a"], 0)
     assert kept == ["a", "a"]
     keep(kept, ["b"], 1)

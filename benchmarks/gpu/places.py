@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kernels import SCRIPT, package
 
-from pytest_perfagents import worker
+from pytest_perfagents.backends.assembling import write_worker
 from pytest_perfagents.backends.channel import ChannelWorker
 from pytest_perfagents.backends.worktree import WorktreeBackend
 from pytest_perfagents.config import load_config
@@ -108,7 +108,7 @@ def living(kernel: str, text: str, **protocol: object) -> Iterator[ChannelWorker
         script = folder / "script.py"
         script.write_text(SCRIPT.format(kernel=kernel))
         env = child_env(os.environ, session_id="gpu", private=make_private(folder / "private"), seed=1)
-        command = Command((sys.executable, worker.__file__), folder / "tree", env, PATIENCE_S)
+        command = Command((sys.executable, str(write_worker(folder / "worker.py"))), folder / "tree", env, PATIENCE_S)
         spec = {"root": str(folder / "tree"), "import_root": ".", "packages": ["gpukit"], **protocol}
         started = ChannelWorker(command, spec)
         try:

@@ -161,7 +161,7 @@ class Worker(Protocol):
         ``describe`` path (of a new file), seed=0 (chooses the sample of large arrays), place=-1 (which of the results
             that were kept of the last turn, modulo their number; -1: that of the last call), stored=None (a path: what
             ``load_result`` reads there, in place of a result) -> bytes, sha256, whole: the structure of the result, see
-            ``StructureWriter`` in ``worker.py``
+            ``worker/structure.py``
         ``judge`` candidate=path of a structure, reference=path of a stored result -> as ``check``, and faithful:
             whether the candidate could be made again as it was. No result of this process is needed
         ``shared`` -> modules: names of what is loaded from outside the workspace, in order

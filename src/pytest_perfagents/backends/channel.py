@@ -23,7 +23,7 @@ SEND_S = 10.0
 
 
 class ChannelWorker:
-    """``worker.py`` in a process of ours. A reply counts only with the request's unguessable id in it."""
+    """A worker in a process of ours. A reply counts only with the request's unguessable id in it."""
 
     def __init__(
         self, command: Command, spec: Mapping[str, Any], template: Template | None = None, padding: int = 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_perfagents import worker
+from pytest_perfagents.backends.assembling import write_worker
 from pytest_perfagents.config import RepoConfig
 from pytest_perfagents.model import Ending, UsageError
 from pytest_perfagents.processes.process import Command, run
@@ -37,7 +37,7 @@ print(json.dumps({"version_info": list(sys.version_info[:2]), "python": platform
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """``worker`` is ``worker.py`` compiled for it, for a cheaper start; ``facts`` go into the record.
+    """``worker`` is compiled for it, for a cheaper start; ``facts`` go into the record.
 
     ``places`` are folders (and archives) that it needs to read.
     """
@@ -54,9 +54,10 @@ def find_interpreter(repo: RepoConfig, folder: Path, env: Mapping[str, str]) -> 
     Raises:
         UsageError: it is not there, is no Python, or is too old.
     """
-    compiled = folder / f"worker-{repo.name}.pyc"
+    source = write_worker(folder / f"worker-{repo.name}.py")
+    compiled = source.with_suffix(".pyc")
     compiled.unlink(missing_ok=True)
-    argv = (str(repo.python), "-I", "-c", _PROBE, str(Path(worker.__file__)), str(compiled), *REPORTED)
+    argv = (str(repo.python), "-I", "-c", _PROBE, str(source), str(compiled), *REPORTED)
     found = run(Command(argv, folder, env, PROBE_S))
     key = f"[repos.{repo.name}] python"
     if found.ending is Ending.NOT_STARTED:

@@ -1,4 +1,4 @@
-"""A script that runs to its end in one process of ``worker.py``, which reports over a private descriptor."""
+"""A script that runs to its end in one process of the worker, which reports over a private descriptor."""
 
 from __future__ import annotations
 

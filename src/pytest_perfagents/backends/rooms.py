@@ -56,7 +56,7 @@ class Room:
         return self.folder / "out"
 
     def confined(self, reach: Reach | None) -> str | None:
-        """The file for ``worker.confine``: ``reach``, and this room. None where nothing is confined."""
+        """The file for ``worker/confining.py``: ``reach``, and this room. None where nothing is confined."""
         if reach is None:
             return None
         file = self.folder / "reach.json"

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_perfagents.backends.base import Company, ProgramRun, Reply, WorkerEnded, WorkspaceFailure
 from pytest_perfagents.judgement.placing import Place
 from pytest_perfagents.model import Commit, Ending, Execution, Failure, Side
-from pytest_perfagents.worker import StructureReader, StructureWriter
+from pytest_perfagents.worker.structure import StructureWriter
+from pytest_perfagents.worker.structure_reading import StructureReader
 
 if TYPE_CHECKING:
     from pytest_perfagents.gitrepo.patches import Patch

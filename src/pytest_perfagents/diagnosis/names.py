@@ -29,7 +29,7 @@ def names_in_file(file: str) -> frozenset[str]:
     with suppress(OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         if path.suffix != ".py" or not path.is_file() or path.stat().st_size > _LARGEST_BYTES:
             return frozenset()
-        from pytest_perfagents.worker import bound_names
+        from pytest_perfagents.worker.script_text import bound_names
 
         with catch_warnings(action="ignore"):  # of the source's, such as a backslash that escapes nothing
             names = set(bound_names(ast.parse(path.read_bytes())))

@@ -1,4 +1,4 @@
-"""Are two results the same by structure? Pure: two structures as ``worker.py`` writes them, and no process.
+"""Are two results the same by structure? Pure: two structures as the worker writes them, and no process.
 
 What counts is the values, not the types that hold them: a list equals a tuple, an array or a tensor of the same
 numbers, 1 equals 1.0 and True, a dict of a subclass equals a dict. Sets and dicts have no order. Integers and text are
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from pytest_perfagents.judgement import closeness
-from pytest_perfagents.worker import Node, StructureReader
+from pytest_perfagents.worker.structure_reading import Node, StructureReader
 
 _NUMBERS = ("bool", "int", "float", "complex")
 _SEQUENCES = ("list", "tuple", "numbers")

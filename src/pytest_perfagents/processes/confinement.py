@@ -28,7 +28,7 @@ class Reach:
     write: tuple[str, ...]
 
     def save(self, file: Path, *, read: Iterable[Path] = (), write: Iterable[Path] = ()) -> None:
-        """For ``worker.confine``, with some more paths."""
+        """For ``worker/confining.py``, with some more paths."""
         lists = {"read": [*self.read, *map(str, read)], "write": [*self.write, *map(str, write)]}
         file.write_text(json.dumps(lists), encoding="utf-8")
 

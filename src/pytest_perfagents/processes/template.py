@@ -25,7 +25,7 @@ class TemplateGone(Exception):  # noqa: N818
 
 
 class Template:
-    """Started like a worker (``worker.py``, mode ``template``). Whoever makes one closes it, in a ``finally``.
+    """Started like a worker (``worker/forking.py``, mode ``template``). Whoever makes one closes it, in a ``finally``.
 
     ``modules`` are imported in this order; what cannot be imported is left to the workers.
     """

@@ -26,7 +26,7 @@ def look(
     root: str,
     packages: Sequence[str],
 ) -> Provenance:
-    """``modules``: the packages' loaded modules and their files; ``targets``: what the script names (``worker.py``)."""
+    """``modules``: the packages' loaded modules and their files; ``targets``: what the script names (``Targets``)."""
     strangers = sorted((name, file) for name, file in modules.items() if file and not _is_below(file, root))
     if strangers:
         name, file = strangers[0]
