@@ -14,7 +14,7 @@ import numpy as np
 
 from calibrating.noises import BEYOND, NOISES, Noise
 from calibrating.vectorised import Flags, Floats, Verdicts, judge_all
-from pytest_perfagents.judgement.judge import Rule
+from pytest_perfagents.judgement.judge import Rule, stated
 
 EFFECTS = (0.0, 0.01, 0.02, 0.05)
 """True slowdowns."""
@@ -76,7 +76,7 @@ def simulated(file: Path, trials: int, rule: Rule, seed: int, say: Callable[[str
     results: list[Simulated] = []
     for name, noise in {**NOISES, **BEYOND}.items():
         for effect in EFFECTS:
-            key = f"{name}/{effect:g}/{trials}/{seed}/{rule}"
+            key = f"{name}/{effect:g}/{trials}/{seed}/{rule}/{stated(rule.confidence):g}"
             if key not in kept:
                 say(f"simulating {trials} trials: {name}, +{effect:.3g}")
                 kept[key] = asdict(simulate(name, noise, effect, trials, rule, seed))
