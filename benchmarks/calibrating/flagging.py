@@ -39,7 +39,7 @@ def _flags(starts: Sequence[PairedStart]) -> Iterator[str]:
     yield from filter(None, [shifts.hidden_work(before, after)])
     yield from filter(None, [integrity.first_call_flag(_calls(sides[0]), _calls(sides[1]))])
     if clock == "cpu":
-        yield from filter(None, [clocks.disagreement(*pair, shifts.CONFIDENCE)])
+        yield from filter(None, [clocks.disagreement(*pair, clocks.FLAGGED, clocks.LEAST_FLAGGED)])
 
 
 def _costs(side: Sequence[Any], clock: str, calls: int) -> shifts.Costs:

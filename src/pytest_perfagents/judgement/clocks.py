@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, log
+from math import exp, isinf, log
 
 from pytest_perfagents.judgement.stats import hodges_lehmann, top_trimmed_mean
 from pytest_perfagents.model import SideSamples
 
 BUSY_SHARE, LEAST_SHARE = 0.95, 0.75
 TICK_S = 1e-9
+FEW_STARTS = 5
+FLAGGED, LEAST_FLAGGED = 0.99, log(1.05)
+"""What a flag about clocks that disagree needs: with less, the noise of a busy machine has its say."""
 
 
 def log_speedups(baseline: Sequence[Sequence[float]], candidate: Sequence[Sequence[float]]) -> list[float]:
@@ -41,18 +44,26 @@ def _computes_alone(side: SideSamples) -> bool:
     return cpu_s <= wall_s / BUSY_SHARE and cpu_s + min(ready_s, wall_s) >= BUSY_SHARE * wall_s
 
 
-def disagreement(baseline: SideSamples, candidate: SideSamples, confidence: float) -> str | None:
-    """One line where CPU time changed, and wall time by less than half of that, both proven.
+def disagreement(baseline: SideSamples, candidate: SideSamples, confidence: float, least: float = 0.0) -> str | None:
+    """One line where CPU time changed (by ``least``, a log ratio), and wall time by less than half of that, both proven.
 
     Who computes on one thread all the time saves both or none. Else the work is done by somebody else meanwhile.
     """
     cpu, wall = log_speedups(baseline.cpu_s, candidate.cpu_s), log_speedups(baseline.wall_s, candidate.wall_s)
-    point, low, high = hodges_lehmann(cpu, confidence)
-    if low <= 0 <= high:
+    point, low, high = _interval(cpu, confidence)
+    if low <= 0 <= high or abs(point) < least:
         return None
     sign = 1 if point > 0 else -1
-    _, _, most = hodges_lehmann([sign * (wall - cpu / 2) for wall, cpu in zip(wall, cpu, strict=True)], confidence)
+    _, _, most = _interval([sign * (wall - cpu / 2) for wall, cpu in zip(wall, cpu, strict=True)], confidence)
     if most >= 0:
         return None
     by_wall = exp(hodges_lehmann(wall, confidence)[0])
     return f"by CPU time it is {exp(point):.3g}x as fast as the baseline, and by the wall's clock {by_wall:.3g}x"
+
+
+def _interval(ratios: Sequence[float], confidence: float) -> tuple[float, float, float]:
+    """Estimate and interval; of starts that are too few for it, every single one must show it."""
+    point, low, high = hodges_lehmann(ratios, confidence)
+    if isinf(low) and len(ratios) >= FEW_STARTS:
+        return point, min(ratios), max(ratios)
+    return point, low, high
