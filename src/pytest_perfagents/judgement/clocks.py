@@ -45,7 +45,7 @@ def _computes_alone(side: SideSamples) -> bool:
 
 
 def disagreement(baseline: SideSamples, candidate: SideSamples, confidence: float, least: float = 0.0) -> str | None:
-    """One line where CPU time changed (by ``least``, a log ratio), and wall time by less than half of that, both proven.
+    """One line where CPU time changed (by ``least`` in logs), and wall time by less than half of that, both proven.
 
     Who computes on one thread all the time saves both or none. Else the work is done by somebody else meanwhile.
     """
