@@ -17,8 +17,8 @@ _MESSAGE_LINES = 12
 _PREFIX = re.compile(r"^(?:\(\w+ (?:pid=)?\d+\) ?)?(?:(?:ERROR|CRITICAL) \d\d-\d\d [\d:.]+ [^\]\n]{0,80}\] ?)?")
 # Tracebacks inside an exception group stand behind "  | ", the outermost begins with "  + ".
 _GROUPED = re.compile(r"^ {2,}[|+] ")
-_GROUP_NO_MESSAGE = re.compile(r"(?:INFO|WARNING|DEBUG|ERROR) \d| +\+-")  # a log goes on, or a group ends
-_START = "Exception Group Traceback (most recent call last):"
+_NO_MESSAGE = re.compile(r"(?:INFO|WARNING|DEBUG|ERROR) \d| +\+-")  # a log goes on, or a group ends
+_GROUP_START = "Exception Group Traceback (most recent call last):"
 _START = "Traceback (most recent call last):"
 _FRAME = re.compile(r'^ +File "[^"\n]+", line \d+')
 _RAISED = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
