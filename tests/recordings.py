@@ -50,15 +50,15 @@ def record(result: dict[str, Any] | None = None, **metadata: Any) -> dict[str, A
     return {"metadata": {**facts, **metadata}, "result": {**empty, **(result or {})}}
 
 
-def measured(baseline_ms: float, patched_ms: float, **result: Any) -> dict[str, Any]:
-    """The result of a run with times on both sides."""
-    baseline, patched = printed(baseline_ms), printed(patched_ms)
+def measured(baseline_time: float, patched_time: float, /, **result: Any) -> dict[str, Any]:
+    """The result of a run with times on both sides, in milliseconds."""
+    baseline, patched = printed(baseline_time), printed(patched_time)
     return {
         "status": "success",
-        "baseline_ms": baseline_ms,
-        "patched_ms": patched_ms,
-        "speedup": baseline_ms / patched_ms,
-        "improvement": baseline_ms > patched_ms,
+        "baseline_ms": baseline_time,
+        "patched_ms": patched_time,
+        "speedup": baseline_time / patched_time,
+        "improvement": baseline_time > patched_time,
         "baseline_output": baseline,
         "patched_output": patched,
         "error_message": None,

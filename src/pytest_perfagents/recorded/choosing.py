@@ -38,7 +38,7 @@ def one_each(judged: Iterable[Judged]) -> tuple[list[Outcome], list[Note]]:
 
 
 def _chosen(same: Sequence[Judged]) -> tuple[Judged, list[Judged]]:
-    ordered = sorted(same, key=lambda each: tuple(key(each[0]) for key, _ in _REASONS), reverse=True)  # type: ignore[arg-type,return-value]
+    ordered = sorted(same, key=lambda each: tuple(key(each[0]) for key, _ in _REASONS), reverse=True)
     return ordered[0], ordered[1:]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_perfagents.model import AgentRun
+from pytest_perfagents.discovery.runfolders import PATCH
 from pytest_perfagents.parsers.script_output import ScriptReport, parse_output, report_from_json
 from pytest_perfagents.recorded.files import Content, number, table, text_of, word
 from pytest_perfagents.recorded.naming import Names, revision, script_of
@@ -69,7 +69,7 @@ def read_summary(found: Found, content: Content, names: Names) -> Evaluation | N
 
 
 def _file_name(path: object) -> str:
-    return word(path).rpartition("/")[2] or AgentRun.__dataclass_fields__["patch_file"].default
+    return word(path).rpartition("/")[2] or PATCH
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,10 +84,17 @@ def _of_the_record(record: Evaluation) -> Failure | None:
         return prepared if prepared and prepared.side is Role.PATCHED else failures.patch_not_applied(record.error)
     if prepared is not None and record.baseline.report is None:
         return prepared
-    says_nothing = not (record.status or record.error or record.stdout or record.stderr)
-    if says_nothing and record.baseline == Half() and record.patched == Half():
-        return unreadable(record.origin)
-    return None
+    return unreadable(record.origin) if _says_nothing(record) else None
+
+
+def _says_nothing(record: Evaluation) -> bool:
+    """Nothing tells what became of the baseline: an empty record, or one that breaks off before that."""
+    if record.error or record.stdout or record.stderr or record.baseline.seconds is not None:
+        return False
+    report = record.baseline.report
+    if record.origin.damage:
+        return report is None or report.error is None
+    return not record.status and report is None
 
 
 def unreadable(origin: Origin) -> Failure:

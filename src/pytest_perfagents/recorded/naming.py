@@ -95,7 +95,7 @@ def revision(value: object, name: str, against: list[str]) -> str:
     text = word(value).lower()
     if not text or _HASH.fullmatch(text):
         return text
-    against.append(f"{name} is no commit: {text[:60]!r}")
+    against.append(f"{name} {text[:60]!r} is no commit: passed over")
     return ""
 
 
