@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 
 import pytest
-from recordings import HUMAN, PARENT, RUN, measured, printed, put, record, write
+from recordings import DURING, FRAME, HUMAN, PARENT, RUN, measured, printed, put, record, write
 
 from pytest_perfagents.config import Config, RepoConfig
 from pytest_perfagents.model import UsageError
@@ -137,6 +137,33 @@ def test_the_patched_side_is_judged_by_its_own_output(tmp_path):
     write(tmp_path, record(measured(2.0, 1.0, status="error", patched_output=None, patched_ms=None, stderr=stderr)))
     outcome = the_one(tmp_path)
     assert (outcome.category, outcome.failure.blame) == ("PATCHED_TYPE_ERROR", "agent")
+
+
+FRAMES = 'Traceback (most recent call last):\n  File "x.py", line 1, in check_equivalence\n    assert equal\n'
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        measured(2.0, 1.0, status="error", error_message="Equivalence check failed: max difference 0.5"),
+        measured(2.0, 1.0, status="error", patched_ms=None, patched_output=None, error_message="Results differ"),
+        measured(2.0, 1.0, status="error", patched_ms=None, patched_output=None, stderr=f"{FRAMES}AssertionError\n"),
+        measured(
+            2.0, 1.0, status="error", patched_ms=None, patched_output={"error": "x", "error_name": "EQUIVALENCE_FAILED"}
+        ),
+    ],
+)
+def test_another_result_goes_before_any_time(tmp_path, result):
+    write(tmp_path, record(result))
+    outcome = the_one(tmp_path)
+    assert (outcome.category, outcome.failure.blame) == ("EQUIVALENCE_FAILED", "agent")
+
+
+def test_a_traceback_in_the_evaluations_message_is_read_as_one(tmp_path):
+    first = "Baseline crashed:\nTraceback (most recent call last):\n  File 'x'\nKeyError: 'a'\n"
+    error = f"{first}{DURING}{FRAME}TypeError: late\n"
+    write(tmp_path, record({"error_message": error}))
+    assert the_one(tmp_path).category == "BASELINE_TYPE_ERROR"
 
 
 def test_a_failure_keeps_what_was_recorded(tmp_path):
@@ -283,6 +310,23 @@ def test_values_of_wrong_types_are_nothing(tmp_path):
     assert any("human_commit 'main' is no commit" in note for note in notes(tmp_path))
 
 
+@pytest.mark.parametrize("section", ["metadata", "result"])
+def test_any_value_may_be_anything(tmp_path, section):
+    names = record(measured(2.0, 1.0))[section]
+    odd = [None, True, -1.5, "", [], {}, "x\ny", [{}], {"a": 1}, 10**400, "\ud800", {"error": {}, "iters": "x"}]
+    for number, name in enumerate(names):
+        for count, value in enumerate(odd):
+            whole = record(measured(2.0, 1.0))
+            whole[section][name] = value
+            write(tmp_path, whole, item=f"item-{number}-{count}")
+    found = imported(tmp_path)
+    assert found.files == len(names) * len(odd)
+    told = {outcome.protocol["recorded"]["file"] for outcome in found.outcomes} | {note.path for note in found.notes}
+    assert len({file for file in told if file.endswith("test_results.json")}) == found.files
+    for outcome in found.outcomes:
+        assert outcome_from_json(json.loads(json.dumps(outcome_to_json(outcome), allow_nan=False))) == outcome
+
+
 def test_a_truncated_success_is_no_failure_of_the_agent(tmp_path):
     text = json.dumps(record(measured(2.0, 1.0)))
     write(tmp_path, text[: text.index('"patched_ms"')])
@@ -303,7 +347,9 @@ def test_what_is_missing_is_named(tmp_path):
     (tmp_path / "vllm" / "trae" / "gpt-5" / RUN / "vllm_core-0002").mkdir()
     put(tmp_path / "vllm" / "trae" / "gpt-5" / RUN / "vllm_core-0003" / "model_patch.diff", "x")
     put(tmp_path / "vllm" / "trae" / "gpt-5" / RUN / "vllm_core-0004" / "test_results.json.bak", "x")
-    told = notes(tmp_path)
+    put(tmp_path / "vllm" / "trae" / "gpt-5" / RUN / "vllm_core-0005" / "stdout.txt", "x")
+    told = sorted(notes(tmp_path))
+    assert ["0005" in told[3], "holds no record, as its neighbours do" in told[3]] == [True, True]
     assert ["0002" in told[0], "is empty: its record is missing" in told[0]] == [True, True]
     assert ["0003" in told[1], "holds a run without an evaluation" in told[1]] == [True, True]
     assert ["0004" in told[2], "nearly the name of a record" in told[2]] == [True, True]
@@ -315,6 +361,7 @@ CONTRADICTIONS = [
     (measured(2.0, 1.0, speedup=3.0), {}, "its speedup is 3, and its times make 2"),
     (measured(2.0, 1.0, baseline_ms=4.0), {}, "baseline_ms is 4, and baseline_output says 2"),
     (measured(2.0, 1.0, status="baseline_failed"), {}, "the baseline has a time"),
+    (measured(2.0, 1.0, status="error"), {}, "its status is error, and both sides have a time"),
     ({"status": "success"}, {}, "there is no time of the baseline"),
     (measured(2.0, 1.0, patched_ms=None, patched_output=None), {}, "there is no time of the patched side"),
     ({}, {"model": "claude-sonnet-45"}, "it says model claude-sonnet-45, its folder gpt-5"),

@@ -160,7 +160,9 @@ def import_(
     except OSError as error:
         raise UsageError(f"{report or results}: {error.strerror}; name another place") from error
     _show_section(records, where=str(results) if results else None)
-    click.echo(render_notes(imported.notes, imported.files, kept_in=report), nl=False)
+    told = render_notes(imported.notes, imported.files, kept_in=report)
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(told.encode(encoding, "backslashreplace").decode(encoding), nl=False)
 
 
 def _is_absent(context: click.Context, file: Path) -> bool:

@@ -90,6 +90,7 @@ def no_numbers(reason: str, side: Role, hint: str) -> Failure:
         side,
         Blame.ENVIRONMENT if side is Role.BASELINE else default_blame(Category.NO_METRICS),
         hint,
+        {"cause": "lack numbers of the baseline"} if side is Role.BASELINE else {},
     )
 
 
@@ -102,7 +103,7 @@ def served_nothing(output: str) -> Failure:
 def not_supported(reason: str) -> Failure:
     """The evaluation gave up on versions that do not go together."""
     hint = "evaluate this commit with the versions of its day, or leave it out"
-    return _failure(Category.NO_METRICS, reason, "", hint, Blame.ENVIRONMENT)
+    return _failure(Category.NO_METRICS, reason, "", hint, Blame.ENVIRONMENT, "do not go with the versions of that day")
 
 
 def _place(commit: Commit, packages: Sequence[str]) -> Place:

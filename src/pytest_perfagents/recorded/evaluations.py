@@ -150,6 +150,12 @@ def _against_status(status: str, baseline: Half, patched: Half) -> list[str]:
         return ["its status is success, and there is no time of the baseline: what the baseline says counts"]
     if status == "success" and patched.seconds is None:
         return ["its status is success, and there is no time of the patched side: what that side says counts"]
+    if (
+        status not in ("", "success", "baseline_failed")
+        and baseline.seconds is not None
+        and patched.seconds is not None
+    ):
+        return [f"its status is {status}, and both sides have a time: the times count, unless the results differ"]
     if status == "baseline_failed" and baseline.seconds is not None:
         return ["its status is baseline_failed, and the baseline has a time: the time counts"]
     return []

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from pytest_perfagents import diagnosis
@@ -51,7 +52,13 @@ _GENERIC = re.compile(
     r"(?i)^(?:(?:baseline|patched|child|parent)\b[^\n:]*(?:failed|no output)[^\n:]*|unknown error|error|failed)?$"
 )
 _OBJECT = re.compile(r'\{(?=\s*")')
+_TRACEBACK = "Traceback (most recent call last)"
+_UNEQUAL = re.compile(
+    r"(?i)\b(?:not equivalent|equivalence\b[^\n]{0,30}\bfail)|\b(?:results?|outputs?) (?:differ|do not match)"
+)
+_IN_CHECK = re.compile(r"line \d+, in check_equivalence\b")
 _LINE_CHARACTERS = 300
+_MOST_OBJECTS = 200
 
 
 def judge_evaluation(record: Evaluation, packages: Packages) -> Outcome:
@@ -122,10 +129,20 @@ def _of_the_patch(record: Evaluation, packages: Packages) -> Failure | None:
     half = record.patched
     if half.seconds is None and record.origin.damage and half == Half():
         return replace(unreadable(record.origin), category=Category.PATCHED_UNKNOWN, side=Role.PATCHED)
+    if record.status != "success" and (said := _unequal(record)):
+        return failures.unequal(said, Role.PATCHED)
     if half.seconds is None or _not_reached(half):
         stdout = _after(record.stdout, record.baseline.report)
         return _diagnosed(record, Role.PATCHED, half, stdout, packages, late=_is_late(record))
     return stand_in(half.report, record.stderr, Role.PATCHED)
+
+
+def _unequal(record: Evaluation) -> str:
+    """What tells that the patched side gave another result: the evaluation's words, or a check that raised."""
+    if _UNEQUAL.search(record.error):
+        return record.error
+    last = record.stderr[record.stderr.rfind(_TRACEBACK) :] if _TRACEBACK in record.stderr else ""
+    return last.strip().splitlines()[-1] if record.patched.seconds is None and _IN_CHECK.search(last) else ""
 
 
 def _not_reached(half: Half) -> bool:
@@ -154,13 +171,13 @@ def _told(error: str, output: str) -> ScriptReport | None:
     """The evaluation's message as the script's, where it names an exception and nothing else that is recorded does."""
     raised = raised_in_words(error)
     is_named = bool(raised.type) or kind_of(raised) != "EXCEPTION"
-    return ScriptReport(error=error) if is_named and "Traceback (most recent" not in output else None
+    return ScriptReport(error=error) if is_named and _TRACEBACK not in f"{error}{output}" else None
 
 
 def _after(stdout: str, report: ScriptReport | None) -> str:
     """What was printed after the baseline's report: the output of both sides stands in one text."""
     decoder = json.JSONDecoder()
-    for found in _OBJECT.finditer(stdout) if report else ():
+    for found in islice(_OBJECT.finditer(stdout) if report else (), _MOST_OBJECTS):
         try:
             value, end = decoder.raw_decode(stdout, found.start())
         except (ValueError, RecursionError):

@@ -38,6 +38,8 @@ class Search:
 
     notes: list[Note] = field(default_factory=list)
     plans: list[Path] = field(default_factory=list)
+    _bare: list[tuple[Path, set[str]]] = field(default_factory=list)
+    _homes: set[Path] = field(default_factory=set)
     _seen: set[tuple[int, int]] = field(default_factory=set)
 
     def records(self, folders: Sequence[Path]) -> Iterator[Found]:
@@ -78,9 +80,14 @@ class Search:
             folders = [name for name, is_folder in entries if is_folder and name not in _SKIPPED]
             records = list(self._of(folder, [name for name, is_folder in entries if not is_folder], rank, parts))
             yield from records
-            if not records and not folders and len(parts) > 1:
-                self._missing(folder, {name for name, _ in entries})
+            if records:
+                self._homes.add(folder.parent)
+            elif not folders and parts:
+                self._bare.append((folder, {name for name, _ in entries}))
             pending += [(folder / name, (*parts, name)) for name in reversed(folders)]
+        for bare in self._bare:
+            self._missing(*bare)
+        self._bare.clear()
 
     def _entries(self, folder: Path) -> list[tuple[str, bool]] | None:
         """The names in a folder, and which of them are folders; None where it was seen before."""
@@ -107,6 +114,8 @@ class Search:
             self.notes.append(Note(str(folder), "holds a run without an evaluation", "no outcome"))
         elif not names:
             self.notes.append(Note(str(folder), "is empty: its record is missing", "no outcome"))
+        elif folder.parent in self._homes and not any(map(_is_known, names)):
+            self.notes.append(Note(str(folder), "holds no record, as its neighbours do", "no outcome"))
 
 
 def _recognised(file: Path, name: str, rank: int, parts: tuple[str, ...]) -> Found | None:
@@ -114,6 +123,10 @@ def _recognised(file: Path, name: str, rank: int, parts: tuple[str, ...]) -> Fou
         return Found(file, EVALUATION if name.startswith(EVALUATION) else SUMMARY, rank, parts)
     served = _SERVED.fullmatch(name)
     return Found(file, "", rank, parts, served["commit"], served["side"] or "") if served else None
+
+
+def _is_known(name: str) -> bool:
+    return name == PLAN or bool(_NEAR.search(name))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -15,4 +15,4 @@ def render_notes(notes: Sequence[object], files: int, *, kept_in: Path | None = 
         place = f"{kept_in} has all" if kept_in else "--perf-json FILE keeps all"
         lines.append(f"... and {len(notes) - SHOWN} more notes; {place}")
     lines.append(f"{files} file{'' if files == 1 else 's'} read, {len(notes)} note{'' if len(notes) == 1 else 's'}")
-    return "\n".join(lines).encode("utf-8", "backslashreplace").decode() + "\n"
+    return "\n".join(lines) + "\n"

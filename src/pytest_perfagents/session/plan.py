@@ -42,7 +42,7 @@ class Plan:
         from pytest_perfagents.recorded.importing import import_records
 
         imported = import_records(self.replayed, self.settings.config)
-        self.notes += [str(note) for note in imported.notes]
+        self.notes += [str(note).encode("utf-8", "backslashreplace").decode() for note in imported.notes]
         return imported
 
     @cached_property
