@@ -15,6 +15,7 @@ _MESSAGE_LINES = 12
 
 # "(EngineCore_0 pid=12) ERROR 12-23 21:52:48 core.py:586] Traceback ...": vLLM prefixes each line.
 _PREFIX = re.compile(r"^(?:\(\w+ (?:pid=)?\d+\) ?)?(?:(?:ERROR|CRITICAL) \d\d-\d\d [\d:.]+ [^\]\n]{0,80}\] ?)?")
+_PREFIXED = ("(", "E", "C")
 # Tracebacks inside an exception group stand behind "  | ", the outermost begins with "  + ".
 _GROUPED = re.compile(r"^ {2,}[|+] ")
 _NO_MESSAGE = re.compile(r"(?:INFO|WARNING|DEBUG|ERROR) \d| +\+-")  # a log goes on, or a group ends
@@ -100,7 +101,8 @@ def _blocks(text: str) -> list[_Block]:
     inside = linked = ignored = after = False
     previous = ""
     for raw in text.splitlines():
-        line = _GROUPED.sub("", _PREFIX.sub("", raw))
+        line = _PREFIX.sub("", raw) if raw[:1] in _PREFIXED else raw
+        line = _GROUPED.sub("", line) if line[:2] == "  " else line
         if line.startswith((_START, _GROUP_START)) or _FRAME.match(line):
             ignored = ignored or (not inside and previous.startswith(_IGNORED))
             inside, after = True, False
