@@ -166,6 +166,12 @@ def test_a_traceback_in_the_evaluations_message_is_read_as_one(tmp_path):
     assert the_one(tmp_path).category == "BASELINE_TYPE_ERROR"
 
 
+def test_what_the_baseline_printed_is_no_word_of_the_patched_side(tmp_path):
+    only_baseline = json.dumps(printed(2.0)) + "\n\n"
+    write(tmp_path, record(measured(2.0, 1.0, patched_output=None, patched_ms=None, stdout=only_baseline)))
+    assert the_one(tmp_path).category == "PATCHED_NO_OUTPUT"
+
+
 def test_a_failure_keeps_what_was_recorded(tmp_path):
     file = write(tmp_path, record(BROKEN | {"error_message": "No module named 'x'"}))
     told = outcome_to_json(the_one(tmp_path))
@@ -524,6 +530,8 @@ NUMBERLESS = [
     ({"metrics": {"output_token_throughput_tok_s": 1200.0}}, "NO_METRICS", "no number of the baseline is recorded"),
     ({"metrics": {}}, "NO_METRICS", "no number is recorded"),
     ({"metrics": {"completed": 0, "failed": 40, "request_throughput": 0.0}}, "SERVER_CRASHED", "answered no request"),
+    ({"metrics": {"duration": 4.0, "request_throughput": 0.0, "mean_ttft_ms": 0.0}}, "SERVER_CRASHED", "no request"),
+    ({"metrics": {"completed": 0, "failed": 40, "duration": 4.0}}, "SERVER_CRASHED", "answered no request"),
     ({"status": "timeout", "error": "Benchmark timed out after 900s"}, "BENCHMARK_TIMEOUT", "900s"),
     ({"status": "incompatible", "error": "vLLM 0.4.0 has model compatibility issues"}, "NO_METRICS", "incompatible"),
     ({"status": "version_bug", "error": "known port binding bug"}, "NO_METRICS", "version_bug"),

@@ -54,7 +54,8 @@ def _failure(record: Serving, packages: Packages) -> Failure | None:
         failure = not_served(record.status, record.error, record.output, commit, named)
         given_up = record.status in _GIVEN_UP and failure.category.value in ("NO_METRICS", "SERVER_CRASHED")
         return not_supported(f"{record.status}: {record.error or 'no reason is recorded'}") if given_up else failure
-    if own and not any(own.values()):
+    figures = [value for name, value in own.items() if name.startswith((*_THROUGHPUT, *_LATENCY))]
+    if figures and not any(figures):
         return served_nothing(record.output)
     if not own:
         why = f"the record {origin.damage}" if origin.damage else "no number is recorded"
