@@ -212,6 +212,22 @@ def test_a_commit_that_is_not_in_the_clone_comes_with_the_command(tmp_path):
     assert "fetch origin ffffffff" in outcome.failure.hint
 
 
+MESSAGES = [
+    ("Baseline failed with CUDA out of memory", {}, "BASELINE_OOM"),
+    ("Baseline test failed: No module named 'decord'", {}, "TEST_IMPORT_ERROR"),
+    ("f() got an unexpected keyword argument 'timeout'", {}, "BASELINE_TYPE_ERROR"),
+    ("Command '['python', 'x.py']' timed out after 600 seconds", {}, "BASELINE_TIMEOUT"),
+    ("fatal: could not create work tree dir '/tmp/x': No space left on device", {}, "GIT_WORKTREE_FAILED"),
+    ("Failed to apply patch: error: patch failed: a.py:1", {"baseline_output": printed(2.0)}, "PATCH_APPLY_FAILED"),
+    ("list index out of range", {}, "BASELINE_NO_OUTPUT"),
+]
+
+
+@pytest.mark.parametrize(("message", "result", "category"), MESSAGES)
+def test_the_evaluations_own_message_is_read_where_nothing_else_tells(tmp_path, message, result, category):
+    assert judged(tmp_path, {"error_message": message, **result}).category == category
+
+
 def test_a_path_with_the_word_worktree_is_no_trouble_of_git(tmp_path):
     outcome = judged(tmp_path, ends("ValueError: error in /tmp/eval_worktree_1/worktree/vllm/x.py: error"))
     assert outcome.category == "BASELINE_EXCEPTION"

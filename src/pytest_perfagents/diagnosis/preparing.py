@@ -49,7 +49,7 @@ RULES: tuple[tuple[Category, re.Pattern[str], str, str], ...] = (
             r"fatal: (?:invalid reference|not a valid object name|bad object|reference is not a tree|bad revision)",
             r"fatal: ambiguous argument|unknown revision or path",
             r"fatal: (?:not a git repository|could not get object)",
-            r"(?:fail\w*|could not|cannot|unable|error)[^\n]{0,30}(?:creat|add)\w*[^\n]{0,20}worktree",
+            r"(?:fail\w*|could not|cannot|unable|error)[^\n]{0,30}(?:creat|add)\w*[^\n]{0,20}work ?tree",
             r"(?:fail\w*|could not|cannot|unable) (?:to )?check ?out",
             r"git (?:worktree|checkout)[^\n]{0,60}(?:failed|error|returned non-zero)|worktree\S* already exists",
             flags=re.IGNORECASE,

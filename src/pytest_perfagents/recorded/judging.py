@@ -46,7 +46,10 @@ Packages = Mapping[str, Sequence[str]]
 
 _NO_PATCH = re.compile(r"(?i)\bno (?:model_)?patch\b|patch (?:file )?(?:not found|missing|does not exist)")
 _NO_SCRIPT = re.compile(r"(?i)no (?:test|perf) ?script|(?:test|perf) script (?:is )?(?:not found|missing)")
-_TIMED_OUT = re.compile(r"(?i)\btim(?:ed|e)[ -]?out\b|\btimeout\b")
+_TIMED_OUT = re.compile(
+    r"(?i)\btimed[ -]?out\b|\btime-?out (?:after|expired|exceeded|reached|of)\b|^time-?out\.?$"
+    r"|\b(?:exceeded|hit|over) (?:its |the )?time ?limit|TimeoutExpired"
+)
 # The evaluation's own words for "it printed no result": they say nothing of why.
 _GENERIC = re.compile(
     r"(?i)^(?:(?:baseline|patched|child|parent)\b[^\n:]*(?:failed|no output)[^\n:]*|unknown error|error|failed)?$"
@@ -89,7 +92,8 @@ def _of_the_record(record: Evaluation) -> Failure | None:
     prepared = not_prepared(record.error, record.origin.run.commit) if record.error else None
     if record.status == "patch_failed":
         return prepared if prepared and prepared.side is Role.PATCHED else failures.patch_not_applied(record.error)
-    if prepared is not None and record.baseline.report is None:
+    side = record.patched if prepared and prepared.side is Role.PATCHED else record.baseline
+    if prepared is not None and side == Half(code=side.code):
         return prepared
     return unreadable(record.origin) if _says_nothing(record) else None
 
@@ -157,8 +161,9 @@ def _diagnosed(record: Evaluation, role: Role, half: Half, stdout: str, packages
     """By the rule table, from what the record holds of that side."""
     repo = record.origin.run.commit.repo
     report, stderr = half.report, record.stderr
-    if report is None and record.error and not _GENERIC.match(record.error):
-        report, stderr = _told(record.error, f"{stderr}\n{stdout}"), f"{stderr}\n{record.error}\n"
+    told = _told(record.error, f"{stderr}\n{stdout}") if report is None and record.error else None
+    if told is not None or (report is None and not _GENERIC.match(record.error)):
+        report, stderr = told, f"{stderr}\n{record.error}\n"
     code = None if late else half.code
     ending = Ending.TIMED_OUT if late else Ending.SIGNALED if code is not None and code < 0 else Ending.EXITED
     execution = Execution((), ending, code, stdout, stderr, record.origin.duration_s)
