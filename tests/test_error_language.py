@@ -52,6 +52,7 @@ ENDINGS = [
     ("RuntimeError: Unexpected error from cudaGetDeviceCount(). Error 2", "BASELINE_CUDA_ERROR"),
     ("RuntimeError: HIP error: invalid argument", "BASELINE_CUDA_ERROR"),
     ("RuntimeError: no CUDA-capable device is detected", "HARDWARE_UNAVAILABLE"),
+    ("RuntimeError: FlashAttention only supports Ampere GPUs or newer.", "HARDWARE_UNAVAILABLE"),
     ("ValueError: needs 8 GPUs, only 1 H100 available", "HARDWARE_UNAVAILABLE"),
     ("TypeError: Scheduler.__init__() missing 1 required positional argument: 'x'", "BASELINE_TYPE_ERROR"),
     ("TypeError: __init__() got an unexpected keyword argument 'do_sample'", "BASELINE_TYPE_ERROR"),
@@ -112,6 +113,15 @@ def test_what_a_script_says_in_words_counts_where_it_says_nothing_else(tmp_path,
 def test_a_log_line_that_tells_of_trouble_is_no_ending(tmp_path):
     log = "WARNING 12-23 21:52:48 x.py:15] could not import it: ValueError: odd\n"
     assert judged(tmp_path, {"stderr": log}).category == "BASELINE_NO_OUTPUT"
+
+
+def test_an_exception_that_python_ignored_is_no_ending(tmp_path):
+    ignored = (
+        f"Exception ignored in: <function X.__del__ at 0x1>\n{FRAME}AttributeError: 'X' object has no attribute 'y'\n"
+    )
+    assert judged(tmp_path, {"stderr": ignored}).category == "BASELINE_NO_OUTPUT"
+    outcome = judged(tmp_path, {"stderr": f"{FRAME}ValueError: odd\n{ignored}"})
+    assert outcome.failure.reason == "baseline ended in ValueError: odd"
 
 
 def test_a_chain_is_named_after_its_end_and_explained_by_its_beginning(tmp_path):

@@ -27,6 +27,7 @@ KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"Attempting to deserialize object on (?:a )?CUDA device",
             r"invalid device ordinal|not enough GPUs|number of required GPUs",
             r"only \d+ (?:\w+ )?(?:GPU|CUDA|[AHBLV]\d{2,3}\b)s?(?: \w+)? (?:is |are )?available",
+            r"only supports? (?:\w+ )?GPUs?\b",
             r"only supported on (?:GPU|CUDA|Hopper|Ampere|Blackwell|H100|SM)",
             r"not supported (?:on|by) (?:this|the current|your) (?:GPU|device|hardware)",
             r"CAPABILITY_UNSUPPORTED",

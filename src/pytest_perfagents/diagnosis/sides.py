@@ -31,6 +31,7 @@ _WORDS_CHARACTERS = 100_000
 
 # They tell of trouble and go on, so they decide nothing.
 _WARNING = re.compile(r"(?m)^[^\n]*Warning: [^\n]*(?:\nNo module named [^\n]*)?(?:\n {2}\S[^\n]*)?$")
+_IGNORED = re.compile(r"(?m)^Exception ignored in[^\n]*\n(?:Traceback[^\n]*\n(?: [^\n]*\n)*[^\n]*)?")
 _TROUBLE = re.compile(r"(?i)error|exception|fail|cannot|could not|unable|no attribute|out of memory")
 _NO_SUCH_NAME = re.compile(r"module '[\w.]+' has no attribute '")
 _LOG = re.compile(r"(?m)^[^\n]*\b(?:WARNING|WARN|INFO|DEBUG)\b[^\n]*$")
@@ -193,7 +194,7 @@ def _no_measurement(facts: Facts) -> Finding | None:
         reason = f"reported no time above zero (iters: {report.raw.get('iters', 'not said')})"
         hint = "see why the script skips its measurement: its report says no more"
         return Finding(facts.place.category("NO_OUTPUT"), reason, hint=hint)
-    code = "in an unknown way" if execution is None else f"with exit code {execution.code}"
+    code = f"with exit code {execution.code}" if execution and execution.code is not None else "in an unknown way"
     reason = f"reported a time and then ended {code}"
     return Finding(facts.place.category("UNKNOWN"), reason, hint="see the last lines of its output")
 
@@ -249,7 +250,7 @@ def _exit_code(facts: Facts) -> Any:
 
 
 def _without_logs(text: str) -> str:
-    return _LOG.sub("", _WARNING.sub("", text))
+    return _LOG.sub("", _WARNING.sub("", _IGNORED.sub("", text)))
 
 
 def _last_line(text: str) -> str:

@@ -18,7 +18,8 @@ _PREFIX = re.compile(r"^(?:\(\w+ (?:pid=)?\d+\) ?)?(?:(?:ERROR|CRITICAL) \d\d-\d
 _PREFIXED = ("(", "E", "C")
 # Tracebacks inside an exception group stand behind "  | ", the outermost begins with "  + ".
 _GROUPED = re.compile(r"^ {2,}[|+] ")
-_NO_MESSAGE = re.compile(r"(?:INFO|WARNING|DEBUG|ERROR) \d| +\+-")  # a log goes on, or a group ends
+# A log goes on, a group ends, Python tells of something else.
+_NO_MESSAGE = re.compile(r"(?:INFO|WARNING|DEBUG|ERROR) \d| +\+-|Exception ignored in")
 _GROUP_START = "Exception Group Traceback (most recent call last):"
 _START = "Traceback (most recent call last):"
 _FRAME = re.compile(r'^ +File "[^"\n]+", line \d+')
