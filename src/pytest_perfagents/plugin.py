@@ -41,6 +41,8 @@ def pytest_load_initial_conftests(
 def pytest_configure(config: pytest.Config) -> None:
     """Find the configuration; where there is none and nobody asks for one, do nothing."""
     file = options.find_config(config)
+    if file is None and config.option.perf_replay:
+        file = config.invocation_params.dir / CONFIG_NAME  # which a replay does not need
     if file is not None:
         options.aim(config, file)
         _activate(config, file)

@@ -30,6 +30,7 @@ from pytest_perfagents.model import (
     Side,
     SideSamples,
     Stage,
+    StatedTimes,
 )
 
 SCHEMA = "perfagents/outcome/1"
@@ -128,7 +129,8 @@ def outcome_from_json(record: Mapping[str, Any]) -> Outcome:
 
 def without_samples(record: Mapping[str, Any]) -> Json:
     """The record with its medians and without its thousands of times."""
-    sides = {role: {"median_s": side["median_s"]} for role, side in record["sides"].items()}
+    kept = ("median_s", "stated")
+    sides = {role: {name: side[name] for name in kept if name in side} for role, side in record["sides"].items()}
     return {**record, "sides": sides}
 
 
@@ -138,6 +140,9 @@ def reason_of(outcome: Outcome) -> str:
         return outcome.failure.reason
     assert outcome.comparison is not None
     comparison = outcome.comparison
+    if comparison.recorded:
+        medians = "" if comparison.median is None else f" ({comparison.median:.3g}x by the medians)"
+        return f"{comparison.point:.3g}x of the baseline's speed as recorded{medians}, without an interval"
     return (
         f"{comparison.point:.3g}x [{comparison.low:.3g}, {comparison.high:.3g}] of the baseline's speed, "
         f"{_SPEEDUP[comparison.change]}, {comparison.starts} starts, {comparison.clock} clock{_detects(comparison)}"
@@ -168,19 +173,22 @@ def comparison_to_json(comparison: Comparison | None) -> Json | None:
     """One side's speedup; None for none."""
     if comparison is None:
         return None
+    is_judged = not comparison.recorded
     return {
         "point": comparison.point,
-        "low": comparison.low,
+        "low": comparison.low if is_judged else None,
         "high": _finite(comparison.high),
-        "confidence": comparison.confidence,
+        "confidence": comparison.confidence if is_judged else None,
         "starts": comparison.starts,
         "change": comparison.change.value,
         "clock": comparison.clock,
         "category": comparison.category.value,
-        "p_value": comparison.p_value,
+        "p_value": comparison.p_value if is_judged else None,
         "needed_starts": comparison.needed_starts,
         "detectable": comparison.detectable,
         "decided_by": comparison.decided_by,
+        "recorded": comparison.recorded,
+        "median": comparison.median,
     }
 
 
@@ -188,6 +196,8 @@ def _comparison_from_json(value: Mapping[str, Any] | None, candidate: Side) -> C
     if value is None:
         return None
     high = float("inf") if value["high"] is None else value["high"]
+    if value.get("recorded"):
+        value = {**value, "low": 0.0, "confidence": 0.0, "p_value": 1.0}
     change, category = Change(value["change"]), Category(value["category"])
     return Comparison(
         **{
@@ -216,9 +226,9 @@ def _failure_from_json(record: Mapping[str, Any]) -> Failure:
 def _side_to_json(samples: SideSamples, clock: str) -> Json:
     """``samples_s``: the turns' times by the verdict's clock; ``turns``: how many of them each start has."""
     other = "wall" if clock == "cpu" else "cpu"
-    times = flat_samples(samples, clock)
+    times, stated = flat_samples(samples, clock), samples.stated
     return {
-        "median_s": median(times) if times else None,
+        "median_s": median(times) if times else stated.median_s if stated else None,
         "clock": clock,
         "iterations": samples.iterations,
         "turns": [len(start) for start in samples.wall_s],
@@ -227,6 +237,7 @@ def _side_to_json(samples: SideSamples, clock: str) -> Json:
         "ready_s": [seconds for start in samples.ready_s for seconds in start],
         "memory_bytes": samples.memory_bytes,
         "gpu_memory_bytes": samples.gpu_memory_bytes,
+        **({"stated": asdict(stated)} if stated else {}),
     }
 
 
@@ -236,7 +247,8 @@ def _side_from_json(value: Mapping[str, Any], side: Side) -> SideSamples:
     times = {clock: _by_start(value["samples_s"], turns), other: _by_start(value[f"{other}_s"], turns)}
     ready_s = _by_start(value["ready_s"], turns) if value.get("ready_s") else ()
     peaks = value.get("memory_bytes"), value.get("gpu_memory_bytes")
-    return SideSamples(side, value["iterations"], times["wall"], times["cpu"], ready_s, *peaks)
+    stated = StatedTimes(**value["stated"]) if value.get("stated") else None
+    return SideSamples(side, value["iterations"], times["wall"], times["cpu"], ready_s, *peaks, stated=stated)
 
 
 def flat_samples(samples: SideSamples, clock: str) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -58,10 +58,14 @@ class LinesWriter:
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Write one line in one piece, and wait until it is on the disk."""
-        line = json.dumps({**record, "recorded_at": now()}, allow_nan=False) + "\n"
+        self.append_all([record])
+
+    def append_all(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Write a line for each, and wait once until all are on the disk."""
+        lines = [json.dumps({**record, "recorded_at": now()}, allow_nan=False) + "\n" for record in records]
         if self._descriptor is None:
             self._descriptor = self._open()
-        data = memoryview(line.encode())
+        data = memoryview("".join(lines).encode())
         while data:
             data = data[os.write(self._descriptor, data) :]
         os.fsync(self._descriptor)

@@ -22,6 +22,8 @@ _SINGULAR = {
     "ask": "asks",
     "do": "does",
     "have": "has",
+    "time": "times",
+    "lack": "lacks",
 }
 
 

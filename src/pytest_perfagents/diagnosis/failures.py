@@ -50,6 +50,26 @@ def no_script(commit: Commit, folders: Sequence[Path]) -> Failure:
     )
 
 
+def patch_refused(said: str) -> Failure:
+    """A recorded evaluation that calls a patch none, though there is one."""
+    return failure(
+        Category.PATCH_INVALID,
+        f"the evaluation took its patch for none{f' ({said[:200]})' if said else ''}: empty, no diff, or no Python",
+        side=Role.PATCHED,
+        hint="look at the patch; evaluate the run again to see which it is",
+    )
+
+
+def patch_not_applied(said: str) -> Failure:
+    """A recorded evaluation whose patch did not apply."""
+    return failure(
+        Category.PATCH_APPLY_FAILED,
+        f"its patch did not apply{f': {said[:300]}' if said else ''}",
+        side=Role.PATCHED,
+        hint="check that the baseline is the commit that the agent worked on (commits.pre of its journal)",
+    )
+
+
 def unreadable_patch(patch: Path, error: OSError) -> Failure:
     """The patch was there at discovery and cannot be read now."""
     reason = f"the patch cannot be read: {error.strerror or error}"

@@ -23,9 +23,11 @@ KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"Torch not compiled with CUDA enabled",
             r"Found no NVIDIA driver|driver on your system is too old|CUDA driver version is insufficient",
             r"NVML Shared Library Not Found|libcuda\.so\S*: cannot open",
-            r"0 active drivers|Failed to infer device type",
+            r"no CUDA-capable device|0 active drivers|Failed to infer device type",
             r"Attempting to deserialize object on (?:a )?CUDA device",
             r"invalid device ordinal|not enough GPUs|number of required GPUs",
+            r"only \d+ (?:\w+ )?(?:GPU|CUDA|[AHBLV]\d{2,3}\b)s?(?: \w+)? (?:is |are )?available",
+            r"only supports? (?:\w+ )?GPUs?\b",
             r"only supported on (?:GPU|CUDA|Hopper|Ampere|Blackwell|H100|SM)",
             r"not supported (?:on|by) (?:this|the current|your) (?:GPU|device|hardware)",
             r"CAPABILITY_UNSUPPORTED",
@@ -35,16 +37,19 @@ KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "OOM",
         either(
-            r"^(?:OutOfMemoryError|MemoryError)\b",
-            r"CUDA out of memory|CUDA_ERROR_OUT_OF_MEMORY|MEMORY_INSUFFICIENT",
-            r"DefaultCPUAllocator: (?:can't|not enough)|Cannot allocate memory",
+            r"^(?:OutOfMemoryError|MemoryError|_?ArrayMemoryError|bad_alloc)\b|std::bad_alloc",
+            r"(?i:\bout of memory\b)|OUT_OF_MEMORY|MEMORY_INSUFFICIENT|_STATUS_ALLOC_FAILED",
+            r"DefaultCPUAllocator: (?:can't|not enough)|(?i:cannot allocate memory)",
+            r"Unable to allocate [\d.]+ \w+ for an",
+            r"No available memory for the cache blocks",
         ),
     ),
     (
         "CUDA_ERROR",
         either(
-            r"^AcceleratorError\b|CUDA (?:driver )?error: ",
-            r"CUBLAS_STATUS_|CUDNN_STATUS_|cuDNN error|NCCL error",
+            r"^AcceleratorError\b|(?i:\bcuda (?:driver |runtime |unknown )?error\b)|HIP error: |\bcudaError\w+",
+            r"Triton Error \[\w+\]|error from cudaGetDeviceCount|(?i:device-side assert triggered)",
+            r"an illegal memory access was encountered|CUBLAS_STATUS_|CUDNN_STATUS_|cuDNN error|NCCL error",
         ),
     ),
     ("IMPORT_ERROR", re.compile(r"^(?:ModuleNotFoundError|ImportError)\b")),
@@ -84,7 +89,15 @@ _CLASSES: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
 )
-_PREFIXED = re.compile(r"^(?P<type>[A-Z]\w*(?:Error|Exception|Interrupt)): (?P<message>.*)", re.DOTALL)
+# "torch.OutOfMemoryError: text", "AssertionError" alone, "KeyError('a')", "run failed: ValueError: text".
+_NAMED = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        r"^(?:[a-z_][\w.]*\.)?(?P<type>[A-Z]\w*(?:Error|Exception|Interrupt))(?:: (?P<message>.*))?$",
+        r"^(?P<type>[A-Z]\w*(?:Error|Exception))\((?P<message>.*)\)$",
+        r"\b(?P<type>[A-Z]\w*(?:Error|Exception)): (?P<message>.*)",
+    )
+)
 
 _HINTS = {
     HARDWARE: "run this commit on a machine with the hardware that it asks for (mostly an NVIDIA GPU)",
@@ -119,8 +132,8 @@ def raised_in_words(text: str) -> Raised:
     for name, pattern in _CLASSES:
         if pattern.search(text):
             return Raised(name, text)
-    prefixed = _PREFIXED.match(text)
-    return Raised(prefixed["type"], prefixed["message"]) if prefixed else Raised("", text)
+    named = next(filter(None, (pattern.search(text.strip()) for pattern in _NAMED)), None)
+    return Raised(named["type"], named["message"] or "") if named else Raised("", text)
 
 
 def hint_of_kind(kind: str, place: Place) -> str:

@@ -48,7 +48,7 @@ def category_of_import(raised: Raised, place: Place) -> Category:
     """A module to install; a source file of the measured package is the target that is missing."""
     found = MODULE.search(raised.message)
     if found and is_target(found["module"], place):
-        return _target_not_resolved(place)
+        return target_not_resolved(place)
     return place.category("IMPORT_ERROR") if place.role is Role.PATCHED else Category.TEST_IMPORT_ERROR
 
 
@@ -60,6 +60,8 @@ def tells_all(advice: Advice, text: str) -> bool:
 def _category(report: ScriptReport, raised: Raised, kind: str, place: Place) -> Category:
     if kind == HARDWARE:
         return Category.HARDWARE_UNAVAILABLE
+    if kind in ("OOM", "CUDA_ERROR"):
+        return place.category(kind)
     if raised.type == "ModuleNotFoundError":
         return category_of_import(raised, place)
     if report.error_name.startswith(_OPT_PATH) or _OPT_PATH in (report.error or ""):
@@ -67,13 +69,14 @@ def _category(report: ScriptReport, raised: Raised, kind: str, place: Place) -> 
     if report.error_name == "EQUIVALENCE_FAILED":
         return Category.EQUIVALENCE_FAILED if place.role is Role.PATCHED else place.category("ASSERTION")
     if kind == "IMPORT_ERROR" or report.error_name.startswith("IMPORT_MISSING") or report.target_resolved is False:
-        return _target_not_resolved(place)
+        return target_not_resolved(place)
     if not raised.type and kind == "EXCEPTION" and report.opt_path_hit is False and not report.error_name:
         return Category.OPT_PATH_NOT_HIT
     return place.category(kind)
 
 
-def _target_not_resolved(place: Place) -> Category:
+def target_not_resolved(place: Place) -> Category:
+    """What is to be measured is not there: the patch's doing where the baseline has it."""
     patched = place.role is Role.PATCHED
     return Category.PATCHED_TARGET_NOT_RESOLVED if patched else Category.TARGET_NOT_RESOLVED
 

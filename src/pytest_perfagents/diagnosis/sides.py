@@ -8,10 +8,16 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from pytest_perfagents.diagnosis.advice import MODULE, advise
-from pytest_perfagents.diagnosis.kinds import HARDWARE, hint_of_kind, kind_of
+from pytest_perfagents.diagnosis.kinds import HARDWARE, hint_of_kind, kind_of, raised_in_words
 from pytest_perfagents.diagnosis.names import asking_first, misspelt_function, misspelt_name, names_in_file
 from pytest_perfagents.diagnosis.patterns import one_line
-from pytest_perfagents.diagnosis.reports import category_of_import, path_not_hit, reported, tells_all
+from pytest_perfagents.diagnosis.reports import (
+    category_of_import,
+    path_not_hit,
+    reported,
+    target_not_resolved,
+    tells_all,
+)
 from pytest_perfagents.diagnosis.signals import ending_signal, killed, signal_name
 from pytest_perfagents.diagnosis.taxonomy import default_blame, default_stage
 from pytest_perfagents.diagnosis.tracebacks import chain_in_text, chain_of_error
@@ -25,6 +31,9 @@ _WORDS_CHARACTERS = 100_000
 
 # They tell of trouble and go on, so they decide nothing.
 _WARNING = re.compile(r"(?m)^[^\n]*Warning: [^\n]*(?:\nNo module named [^\n]*)?(?:\n {2}\S[^\n]*)?$")
+_IGNORED = re.compile(r"(?m)^Exception ignored in[^\n]*\n(?:Traceback[^\n]*\n(?: [^\n]*\n)*[^\n]*)?")
+_TROUBLE = re.compile(r"(?i)error|exception|fail|cannot|could not|unable|no attribute|out of memory")
+_NO_SUCH_NAME = re.compile(r"module '[\w.]+' has no attribute '")
 _LOG = re.compile(r"(?m)^[^\n]*\b(?:WARNING|WARN|INFO|DEBUG)\b[^\n]*$")
 
 
@@ -145,17 +154,36 @@ def _not_started(facts: Facts) -> Finding | None:
 
 
 def _said_in_words(facts: Facts) -> Finding | None:
-    """No report and no traceback, but a line such as ``Failed to import the engine: No module named 'X'``."""
+    """No report and no traceback, but a line such as ``Failed to import the engine: No module named 'X'``.
+
+    A missing module is sought before all other exceptions in words.
+    """
     execution = facts.execution
     if execution is None or (facts.report is not None and facts.report.seconds is not None):
         return None
     text = _without_logs(f"{execution.stderr}\n{execution.stdout}"[-_WORDS_CHARACTERS:])
-    lines = [line.strip() for line in text.splitlines() if MODULE.search(line)]
-    if not lines:
-        return None
-    said = Raised("ModuleNotFoundError", lines[-1])
-    category = category_of_import(said, facts.place)
-    return Finding(category, f"says: {lines[-1]}", (said,), advise((said,), facts.place))
+    lines = [line.strip() for line in text.splitlines()]
+    modules = [line for line in lines if MODULE.search(line)]
+    if modules:
+        said = Raised("ModuleNotFoundError", modules[-1])
+        category = category_of_import(said, facts.place)
+        return Finding(category, f"says: {modules[-1]}", (said,), advise((said,), facts.place))
+    return _other_words(facts, [line for line in lines if _TROUBLE.search(line)])
+
+
+def _other_words(facts: Facts, lines: Sequence[str]) -> Finding | None:
+    """The last of the lines that names an exception: an import that fails, or any other."""
+    place = facts.place
+    for line in reversed(lines):
+        said = raised_in_words(line)
+        kind = kind_of(said)
+        if not said.type and kind == "EXCEPTION":
+            continue
+        category = place.category(kind) if kind != HARDWARE else Category.HARDWARE_UNAVAILABLE
+        if kind == "IMPORT_ERROR" or _NO_SUCH_NAME.search(line):
+            category = target_not_resolved(place)
+        return Finding(category, f"says: {line}", (said,), advise((said,), place), hint_of_kind(kind, place))
+    return None
 
 
 def _no_measurement(facts: Facts) -> Finding | None:
@@ -166,7 +194,7 @@ def _no_measurement(facts: Facts) -> Finding | None:
         reason = f"reported no time above zero (iters: {report.raw.get('iters', 'not said')})"
         hint = "see why the script skips its measurement: its report says no more"
         return Finding(facts.place.category("NO_OUTPUT"), reason, hint=hint)
-    code = "in an unknown way" if execution is None else f"with exit code {execution.code}"
+    code = f"with exit code {execution.code}" if execution and execution.code is not None else "in an unknown way"
     reason = f"reported a time and then ended {code}"
     return Finding(facts.place.category("UNKNOWN"), reason, hint="see the last lines of its output")
 
@@ -184,11 +212,12 @@ def _no_output(facts: Facts) -> Finding | None:
         "block that prints its result; a generated script may have been cut off"
     )
     hint = asking_first(misspelt_function(facts), hint)
-    if code:
+    if code or (code is None and words and not facts.left):
         hint = (
             f"its last words were: {words}" if words else "it said nothing: run the script in a checkout of the commit"
         )
-    reason = f"ended without a result (exit code {code or 0})"
+    told = f"exit code {code or 0}" if facts.left or code is not None else "its exit code is not recorded"
+    reason = f"ended without a result ({told})"
     return Finding(facts.place.category("NO_OUTPUT"), reason, hint=hint)
 
 
@@ -221,7 +250,7 @@ def _exit_code(facts: Facts) -> Any:
 
 
 def _without_logs(text: str) -> str:
-    return _LOG.sub("", _WARNING.sub("", text))
+    return _LOG.sub("", _WARNING.sub("", _IGNORED.sub("", text)))
 
 
 def _last_line(text: str) -> str:

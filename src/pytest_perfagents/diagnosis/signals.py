@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from dataclasses import dataclass
 from signal import Signals
@@ -58,13 +59,53 @@ _SHELL_CODES = {
 }
 
 
+# What a shell, Python's own handler of faults or a report of a run says of it.
+_FAULTS = {
+    "segmentation fault": Signals.SIGSEGV,
+    "killed": Signals.SIGKILL,
+    "aborted": Signals.SIGABRT,
+    "bus error": Signals.SIGBUS,
+    "illegal instruction": Signals.SIGILL,
+    "floating point exception": Signals.SIGFPE,
+    "floating-point exception": Signals.SIGFPE,
+}
+_FAULT = "|".join(_FAULTS)
+_IN_WORDS = (
+    re.compile(rf"(?im)^fatal python error: (?P<fault>{_FAULT})"),
+    re.compile(
+        rf"(?i)^(?:\S+: line \d+: +\d+ )?(?P<fault>{_FAULT})\b[^\n]{{0,40}}\Z|(?P<same>{_FAULT}) \(core dumped\)"
+    ),
+    re.compile(r"(?i)\b(?:killed|terminated|died|crashed|ended|exited)\b[^\n]{0,30}\bsignal:? (?P<number>\d{1,2})\b"),
+    re.compile(r"\b(?P<name>SIG(?:SEGV|KILL|ABRT|BUS|ILL|FPE|TERM|XCPU))\b"),
+)
+_LAST_CHARACTERS = 20_000
+
+
 def ending_signal(execution: Execution | None) -> int | None:
     """The number of the signal that ended a process, or ``None``."""
-    if execution is None or execution.code is None:
+    if execution is None or execution.ending not in (Ending.SIGNALED, Ending.EXITED) or execution.code == 0:
         return None
-    if execution.ending is Ending.SIGNALED:
-        return abs(execution.code)
-    return _SHELL_CODES.get(execution.code) if execution.ending is Ending.EXITED else None
+    code = execution.code
+    if code is not None and (execution.ending is Ending.SIGNALED or code < 0):
+        return abs(code)
+    known = None if code is None else _SHELL_CODES.get(code)
+    return known or _signal_in_words(execution.stderr[-_LAST_CHARACTERS:])
+
+
+def _signal_in_words(text: str) -> int | None:
+    """By Python's own report of a fault, or by the last line."""
+    last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+    for pattern, where in zip(_IN_WORDS, (text, last, last, last), strict=True):
+        found = pattern.search(where)
+        if found is None:
+            continue
+        names = found.groupdict()
+        if names.get("number"):
+            return int(names["number"])
+        if names.get("name"):
+            return Signals[names["name"]].value
+        return _FAULTS[(names.get("fault") or names.get("same") or "").lower()].value
+    return None
 
 
 def signal_name(number: int) -> str:

@@ -10,10 +10,17 @@ from typing import Any
 from pytest_perfagents.diagnosis.types import Raised
 
 _READ_CHARACTERS = 400_000
+_BEFORE = 100_000
 _MESSAGE_LINES = 12
 
 # "(EngineCore_0 pid=12) ERROR 12-23 21:52:48 core.py:586] Traceback ...": vLLM prefixes each line.
 _PREFIX = re.compile(r"^(?:\(\w+ (?:pid=)?\d+\) ?)?(?:(?:ERROR|CRITICAL) \d\d-\d\d [\d:.]+ [^\]\n]{0,80}\] ?)?")
+_PREFIXED = ("(", "E", "C")
+# Tracebacks inside an exception group stand behind "  | ", the outermost begins with "  + ".
+_GROUPED = re.compile(r"^ {2,}[|+] ")
+# A log goes on, a group ends, Python tells of something else.
+_NO_MESSAGE = re.compile(r"(?:INFO|WARNING|DEBUG|ERROR) \d| +\+-|Exception ignored in")
+_GROUP_START = "Exception Group Traceback (most recent call last):"
 _START = "Traceback (most recent call last):"
 _FRAME = re.compile(r'^ +File "[^"\n]+", line \d+')
 _RAISED = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
@@ -57,8 +64,10 @@ def _from_worker(error: Mapping[str, Any]) -> Raised:
 
 def chain_in_text(text: str) -> tuple[Raised, ...]:
     """The last chain of exceptions in ``text``, the one that came last first, the deepest last; or none."""
-    text = text[-_READ_CHARACTERS:]
+    whole, text = text, text[-_READ_CHARACTERS:]
     blocks = [block for block in _blocks(text) if not block.ignored]
+    if not blocks and (start := whole.rfind(_START)) >= 0:  # megabytes of logs came after it
+        blocks = [block for block in _blocks(whole[max(0, start - _BEFORE) : start + _BEFORE]) if not block.ignored]
     if not blocks:
         died = _TERMINATE.search(text)
         return (Raised(short_name(died["type"].replace("::", ".")), died["message"].strip()),) if died else ()
@@ -93,8 +102,9 @@ def _blocks(text: str) -> list[_Block]:
     inside = linked = ignored = after = False
     previous = ""
     for raw in text.splitlines():
-        line = _PREFIX.sub("", raw)
-        if line.startswith(_START) or _FRAME.match(line):
+        line = _PREFIX.sub("", raw) if raw[:1] in _PREFIXED else raw
+        line = _GROUPED.sub("", line) if line[:2] == "  " else line
+        if line.startswith((_START, _GROUP_START)) or _FRAME.match(line):
             ignored = ignored or (not inside and previous.startswith(_IGNORED))
             inside, after = True, False
         elif line.strip() in _LINKS:
@@ -105,7 +115,7 @@ def _blocks(text: str) -> list[_Block]:
             raised = Raised(short_name(found["type"]), (found["message"] or "").strip())
             blocks.append(_Block(raised, linked, ignored))
             inside, linked, ignored, after = False, False, False, True
-        elif after and line.strip() and len(blocks[-1].more) < _MESSAGE_LINES:
+        elif after and line.strip() and len(blocks[-1].more) < _MESSAGE_LINES and not _NO_MESSAGE.match(line):
             blocks[-1].more.append(line.rstrip())
         else:
             after = False

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_perfagents.records import REPORT_SCHEMA, Json
+from pytest_perfagents.records import REPORT_SCHEMA, Json, plain
 from pytest_perfagents.report.totals import is_flagged
 
 
@@ -29,6 +29,17 @@ def report_to_json(records: Iterable[Json], selected: Sequence[str], **facts: An
         **facts,
     }
     return {"schema": REPORT_SCHEMA, "summary": summary, "outcomes": outcomes}
+
+
+def imported_to_json(records: Iterable[Json], notes: Iterable[object], files: int) -> Json:
+    """The ``--perf-json`` file of recorded evaluations: ``notes`` say what was amiss where, and what was done."""
+    report = report_to_json(records, [], files=files)
+    return {**report, "notes": notes_to_json(notes)}
+
+
+def notes_to_json(notes: Iterable[object]) -> list[Json]:
+    """Each note with its ``path``, ``what`` and ``done``."""
+    return [plain(note) for note in notes]
 
 
 def _counts(words: Iterable[str]) -> dict[str, int]:

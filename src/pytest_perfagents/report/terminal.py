@@ -145,7 +145,7 @@ def _line(outcome: Outcome, labels: Mapping[tuple[str, str], int]) -> Line:
         commit=commit,
         agent=agent,
         speedup=times(comparison.point),
-        interval=f"[{_number(comparison.low)}, {_number(comparison.high)}]",
+        interval="recorded" if comparison.recorded else f"[{_number(comparison.low)}, {_number(comparison.high)}]",
         verdict=_verdict(outcome),
         human=times(human.point) if human is not None else "-",
         share=_share_of_human(outcome),
@@ -265,7 +265,7 @@ def _flags(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
 
 def _discoveries(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
     """How many changes hold when all comparisons of the suite are counted as tries."""
-    compared = [outcome.comparison for outcome in outcomes if outcome.comparison is not None]
+    compared = [each.comparison for each in outcomes if each.comparison is not None and not each.comparison.recorded]
     changed = [
         comparison.change in (Change.FASTER, Change.SLOWER) and comparison.decided_by == "time"
         for comparison in compared

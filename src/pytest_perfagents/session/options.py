@@ -81,6 +81,13 @@ def _add_result_options(group: Any) -> None:
         metavar="RUN",
         help="keep what the latest run (or the one named) has done, and go on in it",
     )
+    add(
+        "--perf-replay",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="recorded evaluations (repeatable): their runs come back with what was recorded, nothing is measured",
+    )
     add("--perf-run", metavar="NAME", help="name of this run's results folder; default: the time in UTC")
     add(
         "--perf-compare-by",
@@ -88,6 +95,12 @@ def _add_result_options(group: Any) -> None:
         default="run",
         help="what pytest-benchmark's rows are named after: the run, or its commit, to compare agents",
     )
+
+
+def replayed_places(config: pytest.Config) -> tuple[Path, ...]:
+    """What ``--perf-replay`` names, absolute."""
+    here = config.invocation_params.dir
+    return tuple(dict.fromkeys(_absolute(here, name) for name in config.option.perf_replay))
 
 
 def _seconds(text: str) -> float:
@@ -141,8 +154,9 @@ def forget_alias_values(early_config: pytest.Config, args: Sequence[str]) -> Non
 
 
 def is_wanted(config: pytest.Config) -> bool:
-    """Whether the command line asks for runs: a selection, a configuration or a calibration."""
-    return bool(config.option.perf_config or config.option.perf_calibrate) or is_selecting(config)
+    """Whether the command line asks for runs: a selection, a configuration, a calibration or a replay."""
+    option = config.option
+    return bool(option.perf_config or option.perf_calibrate or option.perf_replay) or is_selecting(config)
 
 
 def is_selecting(config: pytest.Config) -> bool:
@@ -196,14 +210,15 @@ def _is_there(config: pytest.Config, file: str) -> bool:
 
 
 def aim(config: pytest.Config, file: Path) -> None:
-    """Make pytest collect the configuration where the command line asks for runs and names no test paths.
+    """Make pytest collect the configuration where the command line asks for runs and names no test paths; with
+    ``--perf-replay`` the recorded evaluations in its place.
 
     A node id as pytest prints it for a configuration outside of the rootdir is made a path again.
     """
     if config.args_source is pytest.Config.ArgsSource.ARGS:
         config.args[:] = [_as_path(config, arg, file) for arg in config.args]
     elif is_wanted(config):
-        config.args[:] = [str(file)]
+        config.args[:] = [str(place) for place in replayed_places(config)] or [str(file)]
         config.args_source = pytest.Config.ArgsSource.ARGS
 
 

@@ -15,6 +15,7 @@ from pytest_perfagents.config import Config, load_config
 from pytest_perfagents.discovery.selection import Selection
 from pytest_perfagents.gates import parse_gates
 from pytest_perfagents.model import UsageError
+from pytest_perfagents.session.options import replayed_places
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,34 @@ def gather_settings(config: pytest.Config, file: Path) -> Settings:
     selection = Selection(
         tuple(option.perf_agent), tuple(option.perf_model), tuple(option.perf_commit), tuple(option.perf_repo)
     )
-    loaded = _with_options(load_config(file), option)
+    _check_replay(config)
+    loaded = _with_options(_loaded(config, file), option)
     _check_places(config, loaded)
     _check_cpus(loaded)
     told: Mapping[str, Any] = getattr(config, "workerinput", {}).get("perfagents") or _names(loaded, option)
     gates = parse_gates(option.perf_fail_on)
     return Settings(loaded, selection, told["run"], told["resumed"], gates, option.perf_compare_by)
+
+
+def _loaded(config: pytest.Config, file: Path) -> Config:
+    """The configuration; a replay needs none."""
+    if config.option.perf_replay and not config.option.perf_config and not file.exists():
+        return Config(file, {}, (), (), file.parent / "results", file.parent / ".perfagents")
+    return load_config(file)
+
+
+def _check_replay(config: pytest.Config) -> None:
+    """A replay has all its folders, and measures nothing."""
+    option = config.option
+    for place in replayed_places(config):
+        if not place.exists():
+            raise UsageError(f"--perf-replay {place}: there is no such folder; name one with recorded evaluations")
+        for other in ("perf_resume", "perf_calibrate", "perf_run"):
+            if getattr(option, other):
+                name = f"--{other.replace('_', '-')}"
+                raise UsageError(
+                    f"{name} is for runs that are measured, and --perf-replay measures none: leave one out"
+                )
 
 
 def _check_places(config: pytest.Config, loaded: Config) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -33,6 +33,7 @@ from pytest_perfagents.session.plan import Plan
 from pytest_perfagents.session.settings import Settings
 from pytest_perfagents.shell.progress import ProgressLine
 from pytest_perfagents.shell.repeating import command_for, with_command
+from pytest_perfagents.shell.replaying import Replay
 from pytest_perfagents.store import ResultsWriter, is_done, load_results
 
 
@@ -48,7 +49,8 @@ class Evaluation:
             self._arenas.setdefault(case.run.commit.arena, []).append(case)
         self._stack = ExitStack()
         self._writer = ResultsWriter(self.settings.folder, _process(plan.config))
-        self._stack.enter_context(nullcontext() if plan.config.option.perf_calibrate else self._writer)
+        stores = not (plan.config.option.perf_calibrate or plan.replayed)
+        self._stack.enter_context(self._writer if stores else nullcontext())
         self._stack.callback(self._writer.close)
         self._line = ProgressLine(plan.config, sum(map(len, self._arenas.values())))
         self._evaluator: ArenaEvaluator | None = None
@@ -71,6 +73,8 @@ class Evaluation:
     def record(self, outcome: Outcome) -> dict[str, Any]:
         """The outcome as it is stored and reported; where something was tried and failed, with how to try it again."""
         record = outcome_to_json(outcome, self.settings.config.outcomes, self.settings.gates)
+        if self.plan.replayed:
+            return record
         node = self._nodes.get(outcome.case.id)
         if outcome.failure is not None and outcome.failure.stage is not Stage.DISCOVER and node is not None:
             command = command_for(self.plan.config, self.settings.config.file, node)
@@ -121,6 +125,10 @@ class Evaluation:
                 return
             found = {case.id: _harness_error(case, error, time.monotonic() - began)}
         self._outcomes.update(found)
+        if not self.plan.replayed:
+            self._store(found)
+
+    def _store(self, found: Mapping[str, Outcome]) -> None:
         try:
             for outcome in found.values():
                 self._writer.append(self.record(outcome))
@@ -152,6 +160,8 @@ class Evaluation:
     @property
     def evaluator(self) -> ArenaEvaluator:
         """Made at first use."""
+        if self._evaluator is None and self.plan.replayed:
+            self._evaluator = Replay(self.plan.imported.outcomes)
         if self._evaluator is None:
             hook = self.plan.config.hook
             hook.pytest_perfagents_prepare(config=self.plan.config, settings=self.settings)

@@ -43,6 +43,8 @@ class Shell:
             return None
         settings = self.plan.settings
         resumed = f", resuming {settings.resumed}" if settings.resumed else ""
+        if self.plan.replayed:
+            return f"perfagents: replaying {', '.join(_shown(config, place) for place in self.plan.replayed)}"
         file, folder = _shown(config, self.plan.file), _shown(config, settings.folder)
         return f"perfagents: {file}, results {folder}{resumed}"
 
@@ -50,11 +52,21 @@ class Shell:
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> PerfFile | None:
         """The configuration; outside of the rootdir its node id is its name alone."""
+        if file_path in self.plan.replayed:
+            return self._replayed(file_path, parent)
         if not self.plan.is_file(file_path):
             return None
         if file_path.is_relative_to(parent.config.rootpath):
             return PerfFile.from_parent(parent, path=file_path)
         return PerfFile.from_parent(parent, path=file_path, nodeid=file_path.name)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> PerfFile | None:
+        """A folder of recorded evaluations. No ``pytest.Directory``: pytest would run a conftest.py in it."""
+        return self._replayed(path, parent) if path in self.plan.replayed else None
+
+    def _replayed(self, place: Path, parent: pytest.Collector) -> PerfFile:
+        return PerfFile.from_parent(parent, path=place, nodeid=_shown(parent.config, place))
 
     def pytest_ignore_collect(self, collection_path: Path, config: pytest.Config) -> bool | None:
         """Worktrees, results and agents' files hold tests that are not the user's."""
@@ -131,4 +143,4 @@ def _cases_of(session: pytest.Session) -> Iterator[Case]:
 
 def _shown(config: pytest.Config, path: Path) -> str:
     here = config.invocation_params.dir
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    return str(path.relative_to(here) if path.is_relative_to(here) and path != here else path)

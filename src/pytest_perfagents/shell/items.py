@@ -20,12 +20,15 @@ from pytest_perfagents.shell.verdicts import attach, raise_for
 
 
 class PerfFile(pytest.File):
-    """``perfagents.toml``."""
+    """``perfagents.toml``, or a folder of recorded evaluations."""
 
     def collect(self) -> Iterator[PerfCommit]:
         """One collector for each commit that has selected runs."""
         try:
-            named = list(named_cases(self.config.stash[PLAN].cases))
+            plan = self.config.stash[PLAN]
+            named = list(named_cases(plan.cases))
+            if plan.replayed:
+                named = [each for each in named if plan.is_under(each[2], self.path)]
         except UsageError as error:
             raise self.CollectError(str(error)) from None
         for commit, members in groupby(sorted(named, key=lambda entry: entry[0]), key=lambda entry: entry[0]):

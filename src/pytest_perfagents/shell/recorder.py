@@ -13,7 +13,7 @@ import pytest
 
 from pytest_perfagents.model import UsageError
 from pytest_perfagents.records import Json
-from pytest_perfagents.report.json_report import report_to_json, write_report
+from pytest_perfagents.report.json_report import notes_to_json, report_to_json, write_report
 from pytest_perfagents.session.naming import named_cases
 from pytest_perfagents.session.plan import PLAN, Plan
 from pytest_perfagents.session.settings import Settings
@@ -86,10 +86,14 @@ class Recorder:
 
     def _write_report(self, file: Path) -> None:
         settings = self._settings
-        facts = {"run": settings.run, "results": str(settings.folder)} if settings is not None else {}
+        facts: Json = {"run": settings.run, "results": str(settings.folder)} if settings is not None else {}
+        if self.plan is not None and self.plan.replayed:
+            facts = {"replayed": [str(place) for place in self.plan.replayed]}
         report = report_to_json(self.records.values(), self.selected, **facts, resumed=len(self.resumed))
         if self.calibrations:
             report["calibrations"] = self.calibrations
+        if settings is not None and self.plan is not None and self.plan.replayed:
+            report["notes"] = notes_to_json(self.plan.imported.notes)
         try:
             write_report(file, report)
         except OSError as error:
@@ -144,7 +148,7 @@ class Recorder:
         )
 
     def _where(self) -> str | None:
-        if self._settings is None:
+        if self._settings is None or (self.plan is not None and self.plan.replayed):
             return None
         folder, here = self._settings.folder, self.config.invocation_params.dir
         return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)

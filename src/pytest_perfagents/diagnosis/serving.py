@@ -1,0 +1,136 @@
+"""Why a served benchmark gave no numbers: what its log shows, before what it was called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pytest_perfagents.diagnosis.advice import advise
+from pytest_perfagents.diagnosis.kinds import HARDWARE, hint_of_kind, kind_of, raised_in_words
+from pytest_perfagents.diagnosis.patterns import either, one_line
+from pytest_perfagents.diagnosis.preparing import not_prepared
+from pytest_perfagents.diagnosis.taxonomy import default_blame, default_stage
+from pytest_perfagents.diagnosis.tracebacks import chain_in_text
+from pytest_perfagents.diagnosis.types import Place, Raised
+from pytest_perfagents.model import Blame, Category, Commit, Failure, Role
+
+_LINE_CHARACTERS = 500
+_TAIL_CHARACTERS = 2_000
+_CRASHED = either(
+    r"SERVER_CRASHED|server (?:crashed|died|exited|failed|never|did not)|engine core\w* (?:proc\w*)?[^\n]{0,30}died",
+    r"server[^\n]{0,30}(?:not healthy|unhealthy|failed to start|not ready)|connection refused",
+    flags=re.IGNORECASE,
+)
+_TIMED_OUT = re.compile(r"(?i)\btim(?:ed|e) ?out\b")
+_MARKS = re.compile(r"(?m)^[A-Z_]{8,}$")  # what such a log's own shell script prints: SERVER_CRASHED
+_PATCHED_FILE = re.compile(r"(?m)^patching file '?(?P<file>[^'\n]+?)'?$")
+_HINT = "see the server's log; run the benchmark by hand in the image of this commit"
+
+
+def not_served(status: str, error: str, output: str, commit: Commit, packages: Sequence[str]) -> Failure:
+    """The failure of a served benchmark: ``status`` and ``error`` are the evaluation's words, ``output`` the log.
+
+    What could not be prepared comes first, then hardware, then what ended the server, then the client's time limit.
+    """
+    failure = not_prepared(f"{error}\n{output}", commit)
+    if failure is not None:
+        return failure
+    chain = chain_in_text(_MARKS.sub("", output))
+    said = raised_in_words(error)
+    if kind_of(chain[0] if chain else said) == HARDWARE or kind_of(said) == HARDWARE:
+        reason = f"asks for hardware that is not here: {chain[0] if chain else error}"
+        return _failure(Category.HARDWARE_UNAVAILABLE, reason, output, hint_of_kind(HARDWARE, _place(commit, packages)))
+    crashed = bool(_CRASHED.search(error) or _CRASHED.search(output[-_TAIL_CHARACTERS:]))
+    if not crashed and (status == "timeout" or _TIMED_OUT.search(error)):
+        hint = "give it more time, or a smaller workload"
+        return _failure(Category.BENCHMARK_TIMEOUT, error or "the benchmark took too long", output, hint)
+    category = Category.SERVER_CRASHED if crashed else Category.NO_METRICS
+    return _ended(category, chain, status, error, output, commit, packages)
+
+
+def _ended(
+    category: Category,
+    chain: Sequence[Raised],
+    status: str,
+    error: str,
+    output: str,
+    commit: Commit,
+    packages: Sequence[str],
+) -> Failure:
+    place = _place(commit, packages)
+    advice = advise(chain, place) if chain else advise((raised_in_words(error),), place)
+    blame, hint = _blame(category, chain, error, output), _HINT
+    reason = error or f"the evaluation calls it {status or 'nothing'}"
+    if chain:
+        reason, hint = f"{reason}: ended in {chain[0]}", hint_of_kind(kind_of(chain[0]), place)
+    if advice is not None:
+        reason, hint = f"{reason}; {advice.reason}", advice.hint
+        blame = Blame.AGENT if blame is Blame.AGENT and advice.blame is not Blame.ENVIRONMENT else advice.blame or blame
+    return _failure(category, reason, output, hint, blame, advice.cause if advice else "", chain)
+
+
+def _blame(category: Category, chain: Sequence[Raised], error: str, output: str) -> Blame | None:
+    """The agent's, where the server ended after the patch and nothing says that it would have ended without it."""
+    if category is not Category.SERVER_CRASHED or "patch" not in f"{error}{output}".lower():
+        return Blame.ENVIRONMENT if category is Category.SERVER_CRASHED else default_blame(category)
+    traceback = output[output.rfind("Traceback (most recent call last)") :] if chain else ""
+    patched = [found["file"] for found in _PATCHED_FILE.finditer(output)]
+    if any(f"/{file}" in traceback for file in patched):
+        return Blame.AGENT
+    imports = bool(chain) and kind_of(chain[0]) in ("IMPORT_ERROR", "OOM", "CUDA_ERROR")
+    return Blame.ENVIRONMENT if imports else Blame.AGENT
+
+
+def no_numbers(reason: str, side: Role, hint: str) -> Failure:
+    """A benchmark that ran, and whose numbers do not make a comparison."""
+    return Failure(
+        Category.NO_METRICS,
+        default_stage(Category.NO_METRICS),
+        one_line(reason, _LINE_CHARACTERS),
+        side,
+        Blame.ENVIRONMENT if side is Role.BASELINE else default_blame(Category.NO_METRICS),
+        hint,
+        {"cause": "lack numbers of the baseline"} if side is Role.BASELINE else {},
+    )
+
+
+def served_nothing(output: str) -> Failure:
+    """The client ended well and measured nothing: every request failed, or every number is zero."""
+    reason = "the server answered no request: all of them failed, and every number is zero"
+    return _failure(Category.SERVER_CRASHED, reason, output, _HINT, Blame.ENVIRONMENT)
+
+
+def not_supported(reason: str) -> Failure:
+    """The evaluation gave up on versions that do not go together."""
+    hint = "evaluate this commit with the versions of its day, or leave it out"
+    return _failure(Category.NO_METRICS, reason, "", hint, Blame.ENVIRONMENT, "do not go with the versions of that day")
+
+
+def _place(commit: Commit, packages: Sequence[str]) -> Place:
+    return Place(Role.PATCHED, commit.repo, tuple(packages), baseline_worked=False)
+
+
+def _failure(
+    category: Category,
+    reason: str,
+    output: str,
+    hint: str,
+    blame: Blame | None = None,
+    cause: str = "",
+    chain: Sequence[Raised] = (),
+) -> Failure:
+    found = {
+        "exception": chain[0].type if chain else "",
+        "chain": [str(raised) for raised in chain] if len(chain) > 1 else "",
+        "cause": cause,
+        "stdout": output.strip()[-_TAIL_CHARACTERS:],
+    }
+    return Failure(
+        category,
+        default_stage(category),
+        one_line(reason, _LINE_CHARACTERS),
+        Role.PATCHED,
+        blame or default_blame(category),
+        one_line(hint, _LINE_CHARACTERS) or None,
+        {name: value for name, value in found.items() if value},
+    )

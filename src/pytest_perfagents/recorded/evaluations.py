@@ -1,0 +1,165 @@
+"""`test_results.json`, and the ``evaluation`` of a `run_summary.json`, as an `Evaluation`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pytest_perfagents.discovery.runfolders import PATCH
+from pytest_perfagents.parsers.script_output import ScriptReport, parse_output, report_from_json
+from pytest_perfagents.recorded.files import Content, number, table, text_of, word
+from pytest_perfagents.recorded.naming import Names, revision, script_of
+from pytest_perfagents.recorded.records import Evaluation, Half, Kind, Origin
+from pytest_perfagents.recorded.trees import Found
+
+_CODE = re.compile(r"(?i)(?:exit(?:ed)?|return(?:ed)?)[ _-]?(?:with )?(?:code|status|value)?\s*[:=]?\s*(-?\d{1,3})\b")
+_CODE_KEYS = ("exit_code", "returncode", "return_code", "exitcode", "exit_status", "rc")
+_TOLERANCE = 0.01
+
+
+def read_evaluation(found: Found, content: Content, names: Names) -> Evaluation:
+    """The record in a `test_results.json`. Nothing in it is believed to be there, or of its type."""
+    fields = content.fields
+    said, result = table(fields.get("metadata")), table(fields.get("result"))
+    flat = not result and "status" in fields  # a broken file, of which only the scalars could be saved
+    said, result = (said or fields) if flat else said, fields if flat else result
+    against: list[str] = []
+    commits = tuple(revision(said.get(name), name, against) for name in ("human_commit", "pre_commit"))
+    run, contradictions = names.of_evaluation(found, said, (commits[0], commits[1]))
+    run = replace(run, status=word(said.get("agent_status")).lower(), patch_file=_file_name(said.get("patch_path")))
+    origin = Origin(
+        file=found.file,
+        kind=Kind.EVALUATION,
+        rank=found.rank,
+        run=run,
+        has_patch=bool(word(said.get("patch_path"))) if "patch_path" in said else None,
+        script=script_of(said.get("test_script_path")),
+        damage=content.damage or ("" if result else "holds no result"),
+        contradictions=(*against, *contradictions),
+        duration_s=number(result.get("duration_s")) or 0.0,
+    )
+    return _evaluation(origin, result, "error_message")
+
+
+def read_summary(found: Found, content: Content, names: Names) -> Evaluation | None:
+    """The record in a `run_summary.json`; None where it says that nothing was evaluated, and there was a patch."""
+    fields = content.fields
+    meta, agent, result = (table(fields.get(name)) for name in ("meta", "agent", "evaluation"))
+    against: list[str] = []
+    told = table(fields.get("commits"))
+    commits = tuple(revision(told.get(name), f"commits.{name}", against) for name in ("human", "pre"))
+    run, contradictions = names.of_evaluation(found, meta, (commits[0], commits[1]))
+    has_patch = agent["patch_generated"] if isinstance(agent.get("patch_generated"), bool) else None
+    if not result and not content.damage and has_patch is not False:
+        return None
+    run = replace(run, status=word(agent.get("status")).lower(), duration_s=number(agent.get("duration_s")))
+    origin = Origin(
+        file=found.file,
+        kind=Kind.SUMMARY,
+        rank=found.rank,
+        run=run,
+        has_patch=has_patch,
+        damage=content.damage,
+        contradictions=(*against, *contradictions),
+        duration_s=number(result.get("duration_s")) or 0.0,
+    )
+    return _evaluation(origin, result, "error")
+
+
+def _file_name(path: object) -> str:
+    return word(path).rpartition("/")[2] or PATCH
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What a result says of one side."""
+
+    result: Mapping[str, Any]
+    name: str
+
+    def half(self) -> Half:
+        output = self.result.get(f"{self.name}_output")
+        report = report_from_json(output) if isinstance(output, dict) else None
+        if report is None and isinstance(output, str):
+            report = parse_output(output)
+        ms = number(self.result.get(f"{self.name}_ms"))
+        if report is None and ms is not None and not ms > 0:
+            report = ScriptReport(raw={f"{self.name}_ms": ms})  # a zero is no measurement
+        return Half(ms, report, self._code(table(output)))
+
+    def _code(self, output: Mapping[str, Any]) -> int | None:
+        own = (number(self.result.get(f"{self.name}_{key}")) for key in _CODE_KEYS)
+        told = (number(output.get(key)) for key in _CODE_KEYS)
+        return next((int(code) for code in (*own, *told) if code is not None), None)
+
+
+def _evaluation(origin: Origin, result: Mapping[str, Any], error_key: str) -> Evaluation:
+    baseline, patched = _Side(result, "baseline").half(), _Side(result, "patched").half()
+    error = text_of(result.get(error_key)) or text_of(result.get("error"))
+    code = _code_of(result, error)
+    if code is not None:
+        if baseline.seconds is None and baseline.code is None:
+            baseline = replace(baseline, code=code)
+        elif baseline.seconds is not None and patched.seconds is None and patched.code is None:
+            patched = replace(patched, code=code)
+    speedup = number(result.get("speedup"))
+    against = [*_against_output(result, "baseline", baseline), *_against_output(result, "patched", patched)]
+    against += _against_ratio(baseline.seconds, patched.seconds, speedup)
+    status = word(result.get("status")).lower()
+    against += _against_status(status, baseline, patched)
+    return Evaluation(
+        origin=replace(origin, contradictions=(*origin.contradictions, *against)),
+        status=status,
+        error=error.strip(),
+        baseline=baseline,
+        patched=patched,
+        speedup=speedup,
+        stdout=text_of(result.get("stdout")),
+        stderr=text_of(result.get("stderr")),
+    )
+
+
+def _code_of(result: Mapping[str, Any], error: str) -> int | None:
+    """How the failing process ended, by a field or in the words of the evaluation."""
+    told = next((code for key in _CODE_KEYS if (code := number(result.get(key))) is not None), None)
+    if told is not None:
+        return int(told)
+    found = _CODE.search(error)
+    return int(found[1]) if found else None
+
+
+def _against_output(result: Mapping[str, Any], name: str, half: Half) -> list[str]:
+    """A side's time that is not what its own script printed."""
+    said, printed = half.ms, half.report.seconds if half.report else None
+    if said is None or printed is None or _is_near(said, 1000 * printed):
+        return []
+    return [f"{name}_ms is {said:.6g}, and {name}_output says {1000 * printed:.6g} ms: the output counts"]
+
+
+def _against_ratio(baseline_s: float | None, patched_s: float | None, speedup: float | None) -> list[str]:
+    if not baseline_s or not patched_s or speedup is None or _is_near(speedup, baseline_s / patched_s):
+        return []
+    return [f"its speedup is {speedup:.4g}, and its times make {baseline_s / patched_s:.4g}: the times count"]
+
+
+def _against_status(status: str, baseline: Half, patched: Half) -> list[str]:
+    """A status that the rest of the record does not bear out."""
+    if status == "success" and baseline.seconds is None:
+        return ["its status is success, and there is no time of the baseline: what the baseline says counts"]
+    if status == "success" and patched.seconds is None:
+        return ["its status is success, and there is no time of the patched side: what that side says counts"]
+    if (
+        status not in ("", "success", "baseline_failed")
+        and baseline.seconds is not None
+        and patched.seconds is not None
+    ):
+        return [f"its status is {status}, and both sides have a time: the times count, unless the results differ"]
+    if status == "baseline_failed" and baseline.seconds is not None:
+        return ["its status is baseline_failed, and the baseline has a time: the time counts"]
+    return []
+
+
+def _is_near(one: float, other: float) -> bool:
+    return abs(one - other) <= _TOLERANCE * max(abs(one), abs(other))

@@ -1,0 +1,109 @@
+"""Folders of recorded evaluations -> outcomes and notes. Every file with a record ends in one or the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pytest_perfagents.config import Config
+from pytest_perfagents.model import Outcome, UsageError
+from pytest_perfagents.recorded.choosing import one_each
+from pytest_perfagents.recorded.evaluations import read_evaluation, read_summary
+from pytest_perfagents.recorded.files import Content, read_json
+from pytest_perfagents.recorded.judging import judge_evaluation
+from pytest_perfagents.recorded.naming import Names
+from pytest_perfagents.recorded.records import Evaluation, Note, Record, Serving
+from pytest_perfagents.recorded.served import judge_serving
+from pytest_perfagents.recorded.servings import load_plans, read_serving, with_sides
+from pytest_perfagents.recorded.trees import EVALUATION, SUMMARY, Found, Search
+
+_OTHER_SIDES = ("human", "baseline")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What the folders hold: an outcome for each run, sorted by id; ``notes`` say what was amiss, in which file, and
+    what was done; ``files`` is how many records were read.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    notes: tuple[Note, ...]
+    files: int
+
+
+def import_records(folders: Sequence[Path], config: Config | None = None) -> Imported:
+    """Reads and judges all records below the folders; ``config`` tells the repositories' names and packages.
+
+    Raises:
+        UsageError: a folder is not there, or no folder holds a record.
+    """
+    reader = _Reader(Names(config.repos.values() if config else ()))
+    records = reader.read(folders)
+    if not records and not reader.notes:
+        shown = ", ".join(str(folder) for folder in folders) or "no folder"
+        raise UsageError(
+            f"{shown}: no recorded evaluations; they are called {EVALUATION}, {SUMMARY} or <commit>_agent_result.json"
+        )
+    packages = {repo.name: repo.packages for repo in config.repos.values()} if config else {}
+    judged = [
+        (
+            record,
+            judge_evaluation(record, packages) if isinstance(record, Evaluation) else judge_serving(record, packages),
+        )
+        for record in records
+    ]
+    outcomes, duplicates = one_each(judged)
+    notes = [*reader.notes, *(note for record in records for note in _amiss(record)), *duplicates]
+    return Imported(tuple(outcomes), tuple(notes), reader.files)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads every file once."""
+
+    names: Names
+    notes: list[Note] = field(default_factory=list)
+    files: int = 0
+
+    def read(self, folders: Sequence[Path]) -> list[Record]:
+        search = Search(self.notes)
+        records: list[Record] = []
+        served: list[tuple[Found, Content]] = []
+        for found in search.records(folders):
+            content = read_json(found.file)
+            self.files += 1
+            if found.name:
+                records += self._evaluated(found, content)
+            else:
+                served.append((found, content))
+        return [*records, *self._served(served, search.plans)]
+
+    def _evaluated(self, found: Found, content: Content) -> Iterable[Evaluation]:
+        if found.name == EVALUATION:
+            return [read_evaluation(found, content, self.names)]
+        record = read_summary(found, content, self.names)
+        if record is not None:
+            return [record]
+        if not (found.file.parent / EVALUATION).is_file():
+            self.notes.append(Note(str(found.file), "holds no evaluation, and a patch was generated", "no outcome"))
+        return []
+
+    def _served(self, files: Sequence[tuple[Found, Content]], plans: Iterable[Path]) -> list[Serving]:
+        known = load_plans(plans, self.notes) if files else {}
+        agents = [each for each in files if each[0].side not in _OTHER_SIDES]
+        others = [each for each in files if each[0].side in _OTHER_SIDES]
+        read = [(found, read_serving(found, content, self.names, known)) for found, content in agents]
+        records, notes = with_sides(read, others)
+        self.notes += notes
+        return records
+
+
+def _amiss(record: Record) -> Iterable[Note]:
+    origin = record.origin
+    path = str(origin.file)
+    if origin.damage:
+        yield Note(path, origin.damage, "judged by what could be read")
+    for contradiction in origin.contradictions:
+        what, _, done = contradiction.rpartition(": ")
+        yield Note(path, what or done, done if what else "noted")

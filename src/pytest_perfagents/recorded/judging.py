@@ -1,0 +1,249 @@
+"""A record becomes an outcome, by the rules that judge live runs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from pytest_perfagents import diagnosis
+from pytest_perfagents.diagnosis import failures
+from pytest_perfagents.diagnosis.kinds import kind_of, raised_in_words
+from pytest_perfagents.diagnosis.preparing import not_prepared
+from pytest_perfagents.diagnosis.standins import stand_in
+from pytest_perfagents.diagnosis.types import Evidence
+from pytest_perfagents.model import (
+    BASELINE,
+    Blame,
+    Case,
+    Category,
+    Ending,
+    Execution,
+    Failure,
+    Integrity,
+    Outcome,
+    Role,
+    Side,
+    Stage,
+)
+from pytest_perfagents.parsers.script_output import ScriptReport
+from pytest_perfagents.recorded.comparing import (
+    RULE,
+    THRESHOLD,
+    by_medians,
+    contradiction,
+    recorded_comparison,
+    side_of,
+    stated_times,
+)
+from pytest_perfagents.recorded.records import Evaluation, Half, Origin
+
+Packages = Mapping[str, Sequence[str]]
+"""The measured packages of each repository; one that is not there has its own name."""
+
+_NO_PATCH = re.compile(r"(?i)\bno (?:model_)?patch\b|patch (?:file )?(?:not found|missing|does not exist)")
+_NO_SCRIPT = re.compile(r"(?i)no (?:test|perf) ?script|(?:test|perf) script (?:is )?(?:not found|missing)")
+_TIMED_OUT = re.compile(
+    r"(?i)\btimed[ -]?out\b|\btime-?out (?:after|expired|exceeded|reached|of)\b|^time-?out\.?$"
+    r"|\b(?:exceeded|hit|over) (?:its |the )?time ?limit|TimeoutExpired"
+)
+# The evaluation's own words for "it printed no result": they say nothing of why.
+_GENERIC = re.compile(
+    r"(?i)^(?:(?:baseline|patched|child|parent)\b[^\n:]*(?:failed|no output)[^\n:]*|unknown error|error|failed)?$"
+)
+_OBJECT = re.compile(r'\{(?=\s*")')
+_TRACEBACK = "Traceback (most recent call last)"
+_UNEQUAL = re.compile(
+    r"(?i)\b(?:not equivalent|equivalence\b[^\n]{0,30}\bfail)|\b(?:results?|outputs?) (?:differ|do not match)"
+)
+_IN_CHECK = re.compile(r"line \d+, in check_equivalence\b")
+_LINE_CHARACTERS = 300
+_MOST_OBJECTS = 200
+
+
+def judge_evaluation(record: Evaluation, packages: Packages) -> Outcome:
+    """What the run says of itself first, then the baseline, then the patched side, then the times."""
+    failure = _of_the_run(record) or _of_the_record(record) or _of_the_baseline(record, packages)
+    failure = failure or _of_the_patch(record, packages)
+    if failure is not None:
+        return outcome_of(record.origin, failure, status=record.status, error=record.error)
+    return _measured(record)
+
+
+def _of_the_run(record: Evaluation) -> Failure | None:
+    """No patch, no script: that was so before anything was run, whatever the baseline did then."""
+    origin, is_measured = record.origin, bool(record.baseline.seconds and record.patched.seconds)
+    if is_measured:
+        return None
+    if origin.has_patch is False or (record.status == "no_patch" and origin.has_patch is None):
+        return diagnosis.agent_failure(replace(origin.run, has_patch=False))
+    if record.status == "no_patch" or (not record.status and _NO_PATCH.search(record.error)):
+        return failures.patch_refused(record.error)
+    if record.status == "no_test" or _NO_SCRIPT.search(record.error):
+        return failures.no_script(origin.run.commit, ())
+    return None
+
+
+def _of_the_record(record: Evaluation) -> Failure | None:
+    """What the evaluation could not prepare; and a record too damaged to tell anything."""
+    prepared = not_prepared(record.error, record.origin.run.commit) if record.error else None
+    if record.status == "patch_failed":
+        return prepared if prepared and prepared.side is Role.PATCHED else failures.patch_not_applied(record.error)
+    side = record.patched if prepared and prepared.side is Role.PATCHED else record.baseline
+    if prepared is not None and side == Half(code=side.code):
+        return prepared
+    return unreadable(record.origin) if _says_nothing(record) else None
+
+
+def _says_nothing(record: Evaluation) -> bool:
+    """Nothing tells what became of the baseline: an empty record, or one that breaks off before that."""
+    if record.error or record.stdout or record.stderr or record.baseline.seconds is not None:
+        return False
+    report = record.baseline.report
+    if record.origin.damage:
+        return report is None or report.error is None
+    return not record.status and report is None
+
+
+def unreadable(origin: Origin) -> Failure:
+    """Nothing in the file says how the run ended."""
+    what = origin.damage or "says nothing of how the run ended"
+    return Failure(
+        Category.BASELINE_UNKNOWN,
+        Stage.DISCOVER,
+        f"the record {what}, so nothing shows how the run ended",
+        blame=Blame.ENVIRONMENT,
+        hint=f"evaluate the run again, or put the whole file back: {origin.file}",
+        evidence={"cause": "have a damaged record"},
+    )
+
+
+def _of_the_baseline(record: Evaluation, packages: Packages) -> Failure | None:
+    half = record.baseline
+    is_late = _is_late(record) and half.seconds is None
+    if half.seconds is None or is_late or _not_reached(half):
+        return _diagnosed(record, Role.BASELINE, half, record.stdout, packages, late=is_late)
+    return stand_in(half.report, record.stderr, Role.BASELINE)
+
+
+def _of_the_patch(record: Evaluation, packages: Packages) -> Failure | None:
+    half = record.patched
+    if half.seconds is None and record.origin.damage and half == Half():
+        return replace(unreadable(record.origin), category=Category.PATCHED_UNKNOWN, side=Role.PATCHED)
+    if record.status != "success" and (said := _unequal(record)):
+        return failures.unequal(said, Role.PATCHED)
+    if half.seconds is None or _not_reached(half):
+        stdout = _after(record.stdout, record.baseline.report)
+        return _diagnosed(record, Role.PATCHED, half, stdout, packages, late=_is_late(record))
+    return stand_in(half.report, record.stderr, Role.PATCHED)
+
+
+def _unequal(record: Evaluation) -> str:
+    """What tells that the patched side gave another result: the evaluation's words, or a check that raised."""
+    if _UNEQUAL.search(record.error):
+        return record.error
+    last = record.stderr[record.stderr.rfind(_TRACEBACK) :] if _TRACEBACK in record.stderr else ""
+    return last.strip().splitlines()[-1] if record.patched.seconds is None and _IN_CHECK.search(last) else ""
+
+
+def _not_reached(half: Half) -> bool:
+    return half.report is not None and half.report.opt_path_hit is False
+
+
+def _is_late(record: Evaluation) -> bool:
+    return record.status == "timeout" or (record.status != "success" and bool(_TIMED_OUT.search(record.error)))
+
+
+def _diagnosed(record: Evaluation, role: Role, half: Half, stdout: str, packages: Packages, *, late: bool) -> Failure:
+    """By the rule table, from what the record holds of that side."""
+    repo = record.origin.run.commit.repo
+    report, stderr = half.report, record.stderr
+    told = _told(record.error, f"{stderr}\n{stdout}") if report is None and record.error else None
+    if told is not None or (report is None and not _GENERIC.match(record.error)):
+        report, stderr = told, f"{stderr}\n{record.error}\n"
+    code = None if late else half.code
+    ending = Ending.TIMED_OUT if late else Ending.SIGNALED if code is not None and code < 0 else Ending.EXITED
+    execution = Execution((), ending, code, stdout, stderr, record.origin.duration_s)
+    evidence = Evidence(execution=execution, report=report)
+    named = packages.get(repo, (repo,))
+    return diagnosis.diagnose(evidence, role, packages=named, repo=repo, names_in=lambda _: ())
+
+
+def _told(error: str, output: str) -> ScriptReport | None:
+    """The evaluation's message as the script's, where it names an exception and nothing else that is recorded does."""
+    raised = raised_in_words(error)
+    is_named = bool(raised.type) or kind_of(raised) != "EXCEPTION"
+    return ScriptReport(error=error) if is_named and _TRACEBACK not in f"{error}{output}" else None
+
+
+def _after(stdout: str, report: ScriptReport | None) -> str:
+    """What was printed after the baseline's report: the output of both sides stands in one text."""
+    decoder = json.JSONDecoder()
+    for found in islice(_OBJECT.finditer(stdout) if report else (), _MOST_OBJECTS):
+        try:
+            value, end = decoder.raw_decode(stdout, found.start())
+        except (ValueError, RecursionError):
+            continue
+        if report is not None and value == report.raw:
+            return stdout[end:]
+    return stdout
+
+
+def _measured(record: Evaluation) -> Outcome:
+    case = Case(record.origin.run, record.origin.script)
+    patched = Side(Role.PATCHED, case.id)
+    sides = {"baseline": side_of(BASELINE, record.baseline), "patched": side_of(patched, record.patched)}
+    baseline_s, patched_s = record.baseline.seconds, record.patched.seconds
+    assert baseline_s and patched_s
+    medians = by_medians(stated_times(record.baseline), stated_times(record.patched))
+    comparison = recorded_comparison(patched, baseline_s / patched_s, medians)
+    flags = [flag for flag in (contradiction(comparison), *record.origin.contradictions) if flag]
+    if record.origin.damage:
+        flags.append(f"its record {record.origin.damage}")
+    raw = record.patched.report.raw if record.patched.report else {}
+    return Outcome(
+        case=case,
+        comparison=comparison,
+        failure=None,
+        sides=sides,
+        integrity=Integrity(flags=tuple(flags)),
+        environment={name: raw[name] for name in ("device", "dtype") if name in raw},
+        protocol=protocol_of(record.origin, status=record.status, error=record.error),
+        duration_s=record.origin.duration_s,
+        started_at=record.origin.started_at,
+    )
+
+
+def outcome_of(origin: Origin, failure: Failure, *, status: str, error: str, **more: Any) -> Outcome:
+    """A failure as the outcome of the record's run."""
+    told = {"record": str(origin.file), "recorded_status": status, "recorded_error": error[:_LINE_CHARACTERS]}
+    evidence = {**failure.evidence, **{name: value for name, value in told.items() if value}}
+    return Outcome(
+        case=Case(origin.run if origin.has_patch is not False else replace(origin.run, has_patch=False), origin.script),
+        comparison=None,
+        failure=replace(failure, evidence=evidence),
+        protocol=protocol_of(origin, status=status, error=error, **more),
+        duration_s=origin.duration_s,
+        started_at=origin.started_at,
+    )
+
+
+def protocol_of(origin: Origin, *, status: str, error: str, **more: Any) -> dict[str, Any]:
+    """How it came about: not by us."""
+    recorded = {
+        "file": str(origin.file),
+        "kind": origin.kind.value,
+        "status": status,
+        "error": error[:_LINE_CHARACTERS],
+        "damage": origin.damage,
+        "contradictions": list(origin.contradictions),
+        **more,
+    }
+    return {
+        "recorded": {name: value for name, value in recorded.items() if value},
+        "rule": RULE,
+        "threshold": THRESHOLD,
+    }

@@ -1,0 +1,106 @@
+"""What a file of a recorded evaluation says, before anybody judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pytest_perfagents.model import AgentRun
+from pytest_perfagents.parsers.script_output import ScriptReport
+
+
+class Kind(StrEnum):
+    """The kinds of files that hold a record."""
+
+    EVALUATION = "test_results.json"
+    SERVING = "three-way result"
+    SUMMARY = "run_summary.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something amiss in what was read: where it lies, what it is, and what was done about it."""
+
+    path: str
+    what: str
+    done: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}; {self.done}"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a record comes from. ``rank`` is the place of its folder among those that were named.
+
+    ``damage`` says what is wrong with the file, empty where it is whole; ``contradictions`` what it says against
+    itself or its place. ``has_patch`` is None where it does not say.
+    """
+
+    file: Path
+    kind: Kind
+    rank: int
+    run: AgentRun
+    has_patch: bool | None = None
+    script: Path | None = None
+    damage: str = ""
+    contradictions: tuple[str, ...] = ()
+    started_at: str = ""
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """One side of a recorded evaluation: its milliseconds as the record has them, what the script reported, how the
+    process ended where that is recorded.
+    """
+
+    ms: float | None = None
+    report: ScriptReport | None = None
+    code: int | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """What was measured; None where nothing was, whatever the record's status says."""
+        if self.report is not None:
+            return self.report.seconds
+        return self.ms / 1000 if self.ms else None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A perf script on two sides: `test_results.json`, or the ``evaluation`` of a `run_summary.json`.
+
+    ``stdout`` and ``stderr`` are of both sides, one after the other.
+    """
+
+    origin: Origin
+    status: str = ""
+    error: str = ""
+    baseline: Half = Half()
+    patched: Half = Half()
+    speedup: float | None = None
+    stdout: str = ""
+    stderr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A serving or offline benchmark of one agent on one commit: `<commit>_agent_result.json` and its kin.
+
+    ``metrics`` maps the sides to their numbers; ``plan`` is the commit's entry in the benchmark plan.
+    """
+
+    origin: Origin
+    status: str = ""
+    error: str = ""
+    output: str = ""
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    failed_requests: bool = False
+    plan: Mapping[str, Any] = field(default_factory=dict)
+
+
+Record = Evaluation | Serving

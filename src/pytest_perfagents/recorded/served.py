@@ -1,0 +1,110 @@
+"""A three-way record becomes an outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_perfagents.diagnosis.serving import no_numbers, not_served, not_supported, served_nothing
+from pytest_perfagents.model import HUMAN, Case, Failure, Integrity, Outcome, Role, Side
+from pytest_perfagents.recorded.comparing import recorded_comparison
+from pytest_perfagents.recorded.judging import Packages, outcome_of, protocol_of, unreadable
+from pytest_perfagents.recorded.records import Serving
+
+_GIVEN_UP = ("incompatible", "version_bug", "skipped")
+_THROUGHPUT = (
+    "output_token_throughput",
+    "throughput_tok",
+    "total_token_throughput",
+    "request_throughput",
+    "throughput",
+)
+_LATENCY = (
+    "mean_tpot",
+    "tpot_mean",
+    "mean_e2el",
+    "avg_latency",
+    "latency_avg",
+    "mean_ttft",
+    "ttft_mean",
+    "mean_itl",
+    "itl_mean",
+)
+
+
+def judge_serving(record: Serving, packages: Packages) -> Outcome:
+    """The failure that its log shows, else the agent's numbers against the baseline's."""
+    failure = _failure(record, packages)
+    if failure is not None:
+        return outcome_of(record.origin, failure, status=record.status, error=record.error, **_kept(record))
+    return _compared(record)
+
+
+def _kept(record: Serving) -> dict[str, Any]:
+    return {"metrics": {side: dict(numbers) for side, numbers in record.metrics.items()}, "plan": dict(record.plan)}
+
+
+def _failure(record: Serving, packages: Packages) -> Failure | None:
+    origin, own = record.origin, record.metrics.get("agent", {})
+    commit = origin.run.commit
+    named = packages.get(commit.repo, (commit.repo,))
+    if not (record.status or record.error or record.output or own):
+        return unreadable(origin)
+    if record.status != "success":
+        failure = not_served(record.status, record.error, record.output, commit, named)
+        given_up = record.status in _GIVEN_UP and failure.category.value in ("NO_METRICS", "SERVER_CRASHED")
+        return not_supported(f"{record.status}: {record.error or 'no reason is recorded'}") if given_up else failure
+    figures = [value for name, value in own.items() if name.startswith((*_THROUGHPUT, *_LATENCY))]
+    if figures and not any(figures):
+        return served_nothing(record.output)
+    if not own:
+        why = f"the record {origin.damage}" if origin.damage else "no number is recorded"
+        return no_numbers(
+            f"its status is success, and {why}", Role.PATCHED, "run the benchmark again, and keep its JSON file"
+        )
+    if record.failed_requests and not own.get("completed", 1):
+        return served_nothing(record.output)
+    if _ratio(record.metrics, "agent") is None:
+        reason = f"the agent's side was served ({_shown(own)}), and no number of the baseline is recorded"
+        hint = f"import the folder that holds {commit.short}_baseline_result.json, too"
+        return no_numbers(reason, Role.BASELINE, hint)
+    return None
+
+
+def _compared(record: Serving) -> Outcome:
+    case = Case(record.origin.run, None)
+    patched = Side(Role.PATCHED, case.id)
+    ratio, human = _ratio(record.metrics, "agent"), _ratio(record.metrics, "human")
+    assert ratio is not None
+    protocol = protocol_of(record.origin, status=record.status, error=record.error, metric=ratio[0], **_kept(record))
+    flags = list(record.origin.contradictions)
+    flags += [f"its record {record.origin.damage}"] if record.origin.damage else []
+    flags += ["some requests failed"] if record.failed_requests else []
+    return Outcome(
+        case=case,
+        comparison=recorded_comparison(patched, ratio[1]),
+        failure=None,
+        human=recorded_comparison(HUMAN, human[1]) if human else None,
+        integrity=Integrity(flags=tuple(flags)),
+        protocol=protocol,
+        started_at=record.origin.started_at,
+        duration_s=record.origin.duration_s,
+    )
+
+
+def _ratio(metrics: Mapping[str, Mapping[str, float]], side: str) -> tuple[str, float] | None:
+    """The first metric that both sides have, throughput before latency, as a speedup."""
+    baseline, other = metrics.get("baseline", {}), metrics.get(side, {})
+    for beginnings, is_time in ((_THROUGHPUT, False), (_LATENCY, True)):
+        for beginning in beginnings:
+            for name, value in sorted(other.items()):
+                known = baseline.get(name)
+                if name.startswith(beginning) and known and known > 0 and value > 0:
+                    return name, known / value if is_time else value / known
+    return None
+
+
+def _shown(numbers: Mapping[str, float]) -> str:
+    shown = [name for beginning in (*_THROUGHPUT, *_LATENCY) for name in numbers if name.startswith(beginning)]
+    name = (shown or list(numbers))[0]
+    return f"{name} {numbers[name]:g}"

@@ -1,0 +1,159 @@
+"""Three-way results: `<commit>_agent_result.json` and its kin, with the benchmark plan."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pytest_perfagents.recorded.files import Content, number, read_json, table, text_of, word
+from pytest_perfagents.recorded.naming import UNKNOWN, Names, revision
+from pytest_perfagents.recorded.records import Kind, Note, Origin, Serving
+from pytest_perfagents.recorded.trees import PLAN, Found
+
+Plans = Mapping[str, Mapping[str, Any]]
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)")
+_MODEL = re.compile(r"--model[ =](?P<model>\S+)")
+_SERVES = re.compile(r"benchmark_serving|bench[_ ]serv")
+_SHORT = 40
+_SIDES = ("baseline", "human", "agent")
+_FAILED = ("failed", "failed_requests", "num_failed")
+
+
+def read_serving(found: Found, content: Content, names: Names, plans: Plans) -> Serving:
+    """The record in a three-way result of one agent."""
+    fields = {**content.fields, **table(content.fields.get("result"))}
+    against: list[str] = []
+    human = next(filter(None, (revision(fields.get(name), name, against) for name in _HUMAN)), found.commit)
+    if not human.startswith(found.commit) and not found.commit.startswith(human):
+        against.append(f"it says commit {human[:8]}, its name {found.commit}: the record counts")
+    plan = plans.get(human[:8], {})
+    parent = revision(fields.get("parent_commit"), "parent_commit", against)
+    output, error = text_of(fields.get("raw_output")), text_of(fields.get("error") or fields.get("skip_reason"))
+    run = names.of_serving(found, (human, parent), (word(plan.get("perf_command")), output, error, _own_words(fields)))
+    origin = Origin(
+        file=found.file,
+        kind=Kind.SERVING,
+        rank=found.rank,
+        run=replace(run, status=word(fields.get("status")).lower()),
+        damage=content.damage,
+        contradictions=(*against, *_against_plan(plan, word(fields.get("model")))),
+        started_at=_time(fields.get("timestamp")),
+        duration_s=number(fields.get("duration_s")) or 0.0,
+    )
+    return Serving(
+        origin=origin,
+        status=word(fields.get("status")).lower(),
+        error=error.strip(),
+        output="\n".join(filter(None, (output, text_of(fields.get("server_logs"))))),
+        metrics=_metrics(fields),
+        failed_requests=any((number(table(fields.get("metrics")).get(name)) or 0) > 0 for name in _FAILED),
+        plan=plan,
+    )
+
+
+_HUMAN = ("human_commit_full", "full_commit", "commit_hash", "human_commit", "commit")
+
+
+def _own_words(fields: Mapping[str, Any]) -> str:
+    return " ".join(word(fields.get(name)) for name in ("error", "subject", "perf_command", "baseline_version"))
+
+
+def _metrics(fields: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """The numbers of each side; what names no side is the agent's."""
+    found = {side: _numbers(fields.get(f"{side}_metrics")) for side in _SIDES}
+    own = _numbers(fields.get("metrics")) or {
+        name: value
+        for name, value in _numbers(fields).items()
+        if name.startswith(("ttft", "tpot", "itl", "throughput"))
+    }
+    found["agent"] = found["agent"] or own
+    return {side: numbers for side, numbers in found.items() if numbers}
+
+
+def _numbers(value: object) -> dict[str, float]:
+    return {name: figure for name, item in table(value).items() if (figure := number(item)) is not None}
+
+
+def _time(value: object) -> str:
+    found = _TIME.search(word(value))
+    return f"{found[1]}T{found[2]}" if found else ""
+
+
+def load_plans(files: Iterable[Path], notes: list[Note]) -> dict[str, Mapping[str, Any]]:
+    """The entries of all benchmark plans by short commit; the first file that has one counts."""
+    plans: dict[str, Mapping[str, Any]] = {}
+    for file in dict.fromkeys(files):
+        content = read_json(file)
+        if content.damage:
+            notes.append(Note(str(file), content.damage, f"{len(content.fields)} entries could be read"))
+        for commit, entry in content.fields.items():
+            plans.setdefault(commit.lower()[:8], table(entry))
+    return plans
+
+
+def _against_plan(plan: Mapping[str, Any], model: str) -> list[str]:
+    """What a plan says against itself, or a result against its plan."""
+    command = word(plan.get("perf_command"))
+    against = []
+    named = _MODEL.search(command)
+    for whose, other in (("its plan", word(plan.get("model"))), ("the record", model)):
+        if named and other and other != named["model"]:
+            against.append(f"{whose} says model {other}, the command of {PLAN} {named['model']}: both are kept")
+    mode = word(plan.get("benchmark_mode"))
+    if plan and not mode:
+        against.append(f"{PLAN} has no benchmark_mode for it")
+    elif mode == "standalone" and _SERVES.search(command):
+        against.append(f"{PLAN} calls a serving command standalone")
+    full = word(plan.get("commit_full"))
+    if plan and len(full) < _SHORT:
+        against.append(f"commit_full of {PLAN} is {full!r}, which is no full commit")
+    return against
+
+
+def with_sides(
+    served: Sequence[tuple[Found, Serving]], others: Sequence[tuple[Found, Content]]
+) -> tuple[list[Serving], list[Note]]:
+    """The agents' records with the numbers of the baseline's and the human's results of the same commit.
+
+    A result of those sides that no agent's record lies beside is noted: it is no outcome of an agent.
+    """
+    notes, known = [], dict[tuple[str, str], Mapping[str, float]]()
+    agents = {found.commit[:8] for found, _ in served}
+    for found, content in others:
+        numbers = _numbers(content.fields.get("metrics"))
+        if content.damage:
+            notes.append(
+                Note(
+                    str(found.file), content.damage, f"{len(numbers)} numbers of the {found.side}'s side could be read"
+                )
+            )
+        if found.commit[:8] not in agents:
+            said = word(content.fields.get("error")) or word(content.fields.get("status")) or "nothing"
+            what = f"is a result of the {found.side}'s side (it says: {said}) without an agent's"
+            notes.append(Note(str(found.file), what, "no outcome"))
+        elif numbers:
+            known.setdefault((found.commit[:8], found.side), numbers)
+    return _in_one_repository([_completed(found, serving, known) for found, serving in served]), notes
+
+
+def _in_one_repository(records: list[Serving]) -> list[Serving]:
+    """A record that speaks of no repository is about that of all others that do, if that is one."""
+    known = {record.origin.run.commit.repo for record in records} - {UNKNOWN}
+    if len(known) != 1:
+        return records
+    repo = known.pop()
+    return [record if record.origin.run.commit.repo == repo else _moved(record, repo) for record in records]
+
+
+def _moved(record: Serving, repo: str) -> Serving:
+    run = record.origin.run
+    return replace(record, origin=replace(record.origin, run=replace(run, commit=replace(run.commit, repo=repo))))
+
+
+def _completed(found: Found, serving: Serving, known: Mapping[tuple[str, str], Mapping[str, float]]) -> Serving:
+    more = {side: known[found.commit[:8], side] for side in ("baseline", "human") if (found.commit[:8], side) in known}
+    return replace(serving, metrics={**more, **serving.metrics})
