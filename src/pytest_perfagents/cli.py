@@ -11,19 +11,8 @@ import click
 
 from pytest_perfagents.config import Config, load_config
 from pytest_perfagents.model import UsageError
-from pytest_perfagents.session.naming import CONFIG_NAME
-
-_config_option = click.option(
-    "--config",
-    "-c",
-    "file",
-    default=CONFIG_NAME,
-    envvar="PERFAGENTS_CONFIG",
-    show_default=True,
-    show_envvar=True,
-    type=click.Path(path_type=Path),
-    help="The configuration file.",
-)
+from pytest_perfagents.subcommands import reporting
+from pytest_perfagents.subcommands.options import config_option
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,7 +22,7 @@ def commands() -> None:
 
 
 @commands.command()
-@_config_option
+@config_option
 def agents(file: Path) -> None:
     """List the agents that --agent takes, with their runs by repository."""
     from pytest_perfagents.discovery.finding import discover
@@ -52,7 +41,7 @@ def agents(file: Path) -> None:
 
 
 @commands.command()
-@_config_option
+@config_option
 @click.option(
     "--all",
     "everything",
@@ -117,6 +106,10 @@ def show(results: Path) -> None:
     click.echo(render(list(stored.records.values()), screen, where=str(results)), nl=False)
     if stored.damaged:
         click.echo(f"{stored.damaged} unfinished line(s) passed over", err=True)
+
+
+commands.add_command(reporting.report)
+commands.add_command(reporting.compare)
 
 
 def main() -> None:
