@@ -17,7 +17,7 @@ from pytest_perfagents.records import SCHEMA
 K = TypeVar("K", bound=Hashable)
 
 
-class Speedup(msgspec.Struct, frozen=True):
+class Speedup(msgspec.Struct, frozen=True, gc=False):
     """A side against the baseline; ``low`` is 0 or None and ``high`` None where no interval is known."""
 
     point: float
@@ -35,39 +35,39 @@ class Speedup(msgspec.Struct, frozen=True):
         return None if not self.low or self.high is None else (self.low, self.high)
 
 
-class Times(msgspec.Struct, frozen=True):
+class Times(msgspec.Struct, frozen=True, gc=False):
     """One side's times."""
 
     median_s: float | None = None
 
 
-class Source(msgspec.Struct, frozen=True):
+class Source(msgspec.Struct, frozen=True, gc=False):
     """What the agent's run said of itself; ``duration_s`` is the agent's own time."""
 
     status: str | None = None
     duration_s: float | None = None
 
 
-class Integrity(msgspec.Struct, frozen=True):
+class Integrity(msgspec.Struct, frozen=True, gc=False):
     """What was noticed about a measured run."""
 
     flags: tuple[str, ...] = ()
 
 
-class Protocol(msgspec.Struct, frozen=True):
+class Protocol(msgspec.Struct, frozen=True, gc=False):
     """``gpu`` are the flags that the machine is to blame for."""
 
     gpu: tuple[str, ...] | None = None
 
 
-class Evidence(msgspec.Struct, frozen=True):
+class Evidence(msgspec.Struct, frozen=True, gc=False):
     """What the diagnosis named: the ``cause``, as in "24 runs <need transformers>", and the missing ``module``."""
 
     cause: Any = None
     module: Any = None
 
 
-class Entry(msgspec.Struct, frozen=True, tag_field="schema", tag=SCHEMA):
+class Entry(msgspec.Struct, frozen=True, gc=False, tag_field="schema", tag=SCHEMA):
     """An outcome, field by field as `records.outcome_to_json` writes it; what a report does not need is passed over.
 
     Decoding one refuses another schema, a category that is not known and a verdict that contradicts its figures.

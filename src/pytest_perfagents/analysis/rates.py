@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from pytest_perfagents.analysis.entries import Entry, grouped, most_first
+from pytest_perfagents.analysis.entries import NO_PATCH, Entry, grouped, most_first
 from pytest_perfagents.analysis.tables import Cell, Kind, Row, Section, Table, share, table
 from pytest_perfagents.model import Category
 
@@ -75,16 +76,17 @@ def _kind(key: str) -> Kind:
 
 
 def _counts(members: Sequence[Entry], total: int) -> tuple[Cell, ...]:
-    measured = sum(entry.measured for entry in members)
-    late = sum(entry.category.endswith("TIMEOUT") for entry in members)
+    counts = Counter(entry.category for entry in members)
+    measured = sum(count for category, count in counts.items() if category.measured)
+    late = sum(count for category, count in counts.items() if category.endswith("TIMEOUT"))
     return (
         len(members),
         share(len(members), total),
-        sum(entry.left_patch for entry in members),
+        sum(count for category, count in counts.items() if category not in NO_PATCH),
         measured,
         len(members) - measured - late,
         late,
         share(measured, len(members)),
-        sum(entry.category is Category.SUCCESS_IMPROVEMENT for entry in members),
-        sum(entry.category is Category.SUCCESS_REGRESSION for entry in members),
+        counts[Category.SUCCESS_IMPROVEMENT],
+        counts[Category.SUCCESS_REGRESSION],
     )

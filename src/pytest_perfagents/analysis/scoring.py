@@ -1,65 +1,42 @@
-"""The field's scores, of each agent and of all: which runs go into which score."""
+"""The field's scores of each agent and of all, as tables."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import exp, log
+from itertools import chain
 
+from pytest_perfagents.analysis.attempts import (
+    Part,
+    Place,
+    Tasks,
+    human_speedups,
+    joined,
+    near_human_tasks,
+    parts_of_human,
+    passing_tasks,
+)
 from pytest_perfagents.analysis.entries import Entry, grouped, most_first
 from pytest_perfagents.analysis.tables import Cell, Kind, Row, Section, Table, table
-from pytest_perfagents.model import Category
 from pytest_perfagents.scores.at_k import at_k
 from pytest_perfagents.scores.bootstrap import Score
 from pytest_perfagents.scores.geometric import geometric_mean
 from pytest_perfagents.scores.harmonic import harmonic_mean
-from pytest_perfagents.scores.near_human import comes_near, share_near_human
+from pytest_perfagents.scores.near_human import share_near_human
 
 KS = (1, 2, 3, 5, 10)
-Place = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One run beside the human: ``part`` is its speedup divided by the human's."""
+class Scored:
+    """The runs of one agent, or of all, as the scores want them."""
 
-    entry: Entry
-    part: float
-
-
-def human_speedups(entries: Sequence[Entry]) -> dict[Place, float]:
-    """Of each commit the geometric mean of the human's speedups, where the human's gain is proven.
-
-    A commit whose human change shows no gain on its script has nothing to come up to, and is left out.
-    """
-    logs: dict[Place, list[float]] = {}
-    for entry in entries:
-        human = entry.human_speedup
-        if human is not None and human.category is Category.SUCCESS_IMPROVEMENT and human.point > 1:
-            logs.setdefault(entry.place, []).append(log(human.point))
-    return {place: exp(sum(each) / len(each)) for place, each in logs.items()}
-
-
-def parts_of_human(entries: Sequence[Entry], humans: Mapping[Place, float]) -> list[Part]:
-    """The runs that count beside the human: those measured, and those that failed by the agent's fault.
-
-    A failed one counts as if nothing had been changed. What the script or the environment is to blame for says
-    nothing of an agent, and is left out.
-    """
-    parts = []
-    for entry in entries:
-        human = humans.get(entry.place)
-        if human is None or not counts(entry):
-            continue
-        own = entry.human_speedup.point if entry.human_speedup is not None else human
-        mine = entry.speedup.point / own if entry.speedup is not None else 1 / human
-        parts.append(Part(entry, mine))
-    return parts
-
-
-def counts(entry: Entry) -> bool:
-    """Whether the run says something of its agent."""
-    return entry.measured or entry.is_agents
+    names: Row
+    speedups: tuple[float, ...]
+    commits: tuple[Place, ...]
+    parts: tuple[Part, ...]
+    passing: Tasks
+    near_human: Tasks
 
 
 def score_section(entries: Sequence[Entry], *, seed: int) -> Section | None:
@@ -67,32 +44,53 @@ def score_section(entries: Sequence[Entry], *, seed: int) -> Section | None:
     if not any(entry.measured for entry in entries):
         return None
     humans = human_speedups(entries)
-    groups: list[tuple[Row, Sequence[Entry]]] = [
-        (names, members) for names, members in most_first(grouped(entries, lambda entry: (entry.agent, entry.model)))
-    ]
+    agents = most_first(grouped(entries, lambda entry: (entry.agent, entry.model)))
+    groups = [_scored(names, members, humans) for names, members in agents]
     if len(groups) > 1:
-        groups.append((("all", None), entries))
+        groups.append(_together(groups))
     lines = [
         "Intervals are bootstrapped over commits, 95 %. Runs that the script or the environment stopped are left out.",
         "pass@K and Opt@K are of the tasks (a commit, an agent with a model) that have K attempts or more.",
     ]
     if not humans:
         lines.append("No score beside the human: no record has a proven speedup of the human's commit.")
-    tables = [_means(groups, humans, seed), *_at_k(groups, humans, seed)]
-    return Section("Scores", tuple(lines), tuple(tables))
+    return Section("Scores", tuple(lines), (_means(groups, seed), _attempts(groups, seed)))
 
 
-def _means(groups: Sequence[tuple[Row, Sequence[Entry]]], humans: Mapping[Place, float], seed: int) -> Table:
+def _scored(names: Row, members: Sequence[Entry], humans: Mapping[Place, float]) -> Scored:
+    measured = [(entry.speedup.point, entry.place) for entry in members if entry.speedup is not None]
+    parts = parts_of_human(members, humans)
+    return Scored(
+        names=names,
+        speedups=tuple(point for point, _ in measured),
+        commits=tuple(place for _, place in measured),
+        parts=tuple(parts),
+        passing=passing_tasks(members),
+        near_human=near_human_tasks(parts),
+    )
+
+
+def _together(groups: Sequence[Scored]) -> Scored:
+    """All agents as one; every run and every task is some agent's."""
+    return Scored(
+        names=("all", None),
+        speedups=tuple(chain.from_iterable(group.speedups for group in groups)),
+        commits=tuple(chain.from_iterable(group.commits for group in groups)),
+        parts=tuple(chain.from_iterable(group.parts for group in groups)),
+        passing=joined(group.passing for group in groups),
+        near_human=joined(group.near_human for group in groups),
+    )
+
+
+def _means(groups: Sequence[Scored], seed: int) -> Table:
     rows: list[Row] = []
-    for names, members in groups:
-        measured = [entry for entry in members if entry.speedup is not None]
-        places = [entry.place for entry in measured]
-        mean = geometric_mean([entry.speedup.point for entry in measured if entry.speedup], places, seed=seed)
-        parts = parts_of_human(members, humans)
-        beside, commits = [each.part for each in parts], [each.entry.place for each in parts]
-        near = share_near_human(beside, commits, seed=seed)
-        harmonic = harmonic_mean(beside, commits, seed=seed)
-        rows.append((*names, *_cells(mean), len(measured), *_cells(near), *_cells(harmonic), len(parts) or None))
+    for group in groups:
+        mean = geometric_mean(group.speedups, group.commits, seed=seed)
+        parts, commits = [each.part for each in group.parts], [each.entry.place for each in group.parts]
+        near = share_near_human(parts, commits, seed=seed)
+        harmonic = harmonic_mean(parts, commits, seed=seed)
+        counts = len(group.speedups), len(parts) or None
+        rows.append((*group.names, *_cells(mean), counts[0], *_cells(near), *_cells(harmonic), counts[1]))
     columns = {
         "agent": Kind.TEXT,
         "model": Kind.TEXT,
@@ -108,15 +106,14 @@ def _means(groups: Sequence[tuple[Row, Sequence[Entry]]], humans: Mapping[Place,
     return table("Speedups", columns, rows, what="agents", most=0)
 
 
-def _at_k(groups: Sequence[tuple[Row, Sequence[Entry]]], humans: Mapping[Place, float], seed: int) -> list[Table]:
+def _attempts(groups: Sequence[Scored], seed: int) -> Table:
     rows: list[Row] = []
-    for names, members in groups:
-        for k in KS:
-            passing = pass_at_k(members, k, seed=seed)
-            near = opt_at_k(members, humans, k, seed=seed)
-            if passing is not None:
-                beside = near.count if near else None
-                rows.append((*names, k, *_cells(passing), passing.count, *_cells(near), beside))
+    for group in groups:
+        for k in (k for k in KS if k <= group.passing.most):
+            passing = at_k(group.passing.counted, group.passing.commits, k, seed=seed)
+            near = at_k(group.near_human.counted, group.near_human.commits, k, seed=seed)
+            counts = passing.count if passing else None, near.count if near else None
+            rows.append((*group.names, k, *_cells(passing), counts[0], *_cells(near), counts[1]))
     columns = {
         "agent": Kind.TEXT,
         "model": Kind.TEXT,
@@ -128,26 +125,7 @@ def _at_k(groups: Sequence[tuple[Row, Sequence[Entry]]], humans: Mapping[Place, 
         "Opt@K interval": Kind.SHARES,
         "tasks with a human speedup": Kind.COUNT,
     }
-    return [table("Attempts", columns, rows, what="rows", most=0)] if rows else []
-
-
-def pass_at_k(entries: Sequence[Entry], k: int, *, seed: int) -> Score | None:
-    """How often one of ``k`` attempts at a task is measured: it applied, ran and kept the result."""
-    return _tasks_at_k([(entry, entry.measured) for entry in entries if counts(entry)], k, seed)
-
-
-def opt_at_k(entries: Sequence[Entry], humans: Mapping[Place, float], k: int, *, seed: int) -> Score | None:
-    """How often one of ``k`` attempts at a task comes up to 95 % of the human's speedup."""
-    parts = parts_of_human(entries, humans)
-    return _tasks_at_k([(each.entry, each.entry.measured and comes_near(each.part)) for each in parts], k, seed)
-
-
-def _tasks_at_k(attempts: Sequence[tuple[Entry, bool]], k: int, seed: int) -> Score | None:
-    tasks: dict[tuple[str, str, str], list[bool]] = {}
-    for entry, success in attempts:
-        tasks.setdefault(entry.task, []).append(success)
-    counted = [(len(each), sum(each)) for each in tasks.values()]
-    return at_k(counted, [task[:2] for task in tasks], k, seed=seed)
+    return table("Attempts", columns, rows, what="rows", most=0)
 
 
 def _cells(score: Score | None) -> tuple[Cell, Cell]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from pytest_perfagents.analysis.entries import Entry, grouped, most_first
 from pytest_perfagents.analysis.tables import Kind, Row, Section, table
@@ -43,6 +44,7 @@ def span(entries: Sequence[Entry]) -> Span | None:
     )
 
 
+@lru_cache(maxsize=1 << 18)
 def moment(text: str) -> float | None:
     """Seconds since the epoch of an ISO time, or of a run's ``2025-12-23_22-06-06``; UTC where it does not say."""
     day, _, time = text.partition("_")

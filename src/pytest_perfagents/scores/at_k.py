@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import cache
 from math import comb
 
 from pytest_perfagents.scores.bootstrap import CONFIDENCE, Score, ratio_score
 
 
+@cache
 def chance_at_k(attempts: int, successes: int, k: int) -> float:
     """The chance that ``k`` of the attempts, drawn without putting back, hold a success: ``1 - C(n - c, k) / C(n, k)``.
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
@@ -71,12 +73,24 @@ def _sums(
 
 
 def _resampled(above: Floats, below: Floats, seed: int) -> Floats:
-    random, size = np.random.default_rng(seed), len(above)
+    size = len(above)
     resamples = int(np.clip(_DRAWS // size, _FEWEST_RESAMPLES, RESAMPLES))
-    at_once = max(1, _DRAWS_AT_ONCE // size)
-    parts = []
-    for start in range(0, resamples, at_once):
-        drawn = random.integers(0, size, (min(at_once, resamples - start), size))
-        parts.append(above[drawn].sum(axis=1) / below[drawn].sum(axis=1))
-    ratios: Floats = np.concatenate(parts)
+    ratios: Floats = np.concatenate(
+        [above[drawn].sum(axis=1) / below[drawn].sum(axis=1) for drawn in _draws(size, resamples, seed)]
+    )
     return ratios
+
+
+def _draws(size: int, resamples: int, seed: int) -> Iterable[Indices]:
+    """Which clusters each resample holds, a row for each; of many clusters some rows at a time."""
+    if resamples * size <= _DRAWS_AT_ONCE:
+        return (_drawn(size, resamples, seed),)
+    random, at_once = np.random.default_rng(seed), max(1, _DRAWS_AT_ONCE // size)
+    starts = range(0, resamples, at_once)
+    return (random.integers(0, size, (min(at_once, resamples - start), size)) for start in starts)
+
+
+@lru_cache(maxsize=8)
+def _drawn(size: int, resamples: int, seed: int) -> Indices:
+    """Kept, for the scores of one agent ask for the same again and again."""
+    return np.random.default_rng(seed).integers(0, size, (resamples, size))
