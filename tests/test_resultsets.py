@@ -6,6 +6,7 @@ import pytest
 from canned import failed, measured
 from cases import case_of
 
+from pytest_perfagents.analysis.speedups import milliseconds
 from pytest_perfagents.model import Category, UsageError
 from pytest_perfagents.records import outcome_to_json
 from pytest_perfagents.report.json_report import report_to_json, write_report
@@ -35,6 +36,15 @@ def test_what_a_record_says_is_what_an_entry_has(tmp_path):
     assert (entry.speedup.point, entry.speedup.interval) == (1.5, (pytest.approx(1.47), pytest.approx(1.545)))
     assert entry.human_speedup.point == 2.0
     assert entry.sides["baseline"].median_s == pytest.approx(0.0135)
+
+
+def test_a_recorded_side_has_the_mean_that_its_speedup_rests_on(tmp_path):
+    stated = {"median_s": 0.010, "stated": {"mean_s": 0.012, "median_s": 0.010}}
+    bare = {"point": 1.2, "low": None, "high": None, "category": "SUCCESS_IMPROVEMENT", "recorded": True}
+    line = record(category="SUCCESS_IMPROVEMENT", speedup=bare, sides={"baseline": stated})
+    (entry,) = read_results([write(tmp_path / "run", line)]).entries
+    assert milliseconds(entry, "baseline") == pytest.approx(12)
+    assert (milliseconds(entry, "patched"), entry.speedup.interval) == (None, None)
 
 
 def test_all_runs_of_a_results_folder_are_read(tmp_path):

@@ -35,10 +35,17 @@ class Speedup(msgspec.Struct, frozen=True, gc=False):
         return None if not self.low or self.high is None else (self.low, self.high)
 
 
+class Stated(msgspec.Struct, frozen=True, gc=False):
+    """What a recorded evaluation says of a side of which nobody kept the samples."""
+
+    mean_s: float | None = None
+
+
 class Times(msgspec.Struct, frozen=True, gc=False):
     """One side's times."""
 
     median_s: float | None = None
+    stated: Stated | None = None
 
 
 class Source(msgspec.Struct, frozen=True, gc=False):

@@ -75,14 +75,21 @@ def _words(members: Sequence[Entry]) -> str:
     if entry.category in _IMPORTS and module:
         if is_compiled(module):
             return f"build {module}"
-        names = sorted({missing_module(member) or "" for member in members})
-        return f"install {', '.join(names)}"
+        if entry.hint is None or "pip install" in entry.hint:
+            return f"install {_packages(members)}"
     if missing_revision(entry):
         bases = len({missing_revision(member) for member in members})
         return f"fetch {many(bases, 'commit')} of {entry.repo}"
     if entry.category is Category.NO_TEST_SCRIPT:
         return f"write scripts for {many(commits, 'commit')} of {entry.repo}"
     return _WORDS.get(entry.category, _mend)(members)
+
+
+def _packages(members: Sequence[Entry]) -> str:
+    """``outlines (outlines.fsm.regex)``: the package, and what of it is wanted."""
+    names = sorted({missing_module(member) or "" for member in members})
+    package = names[0].split(".")[0]
+    return package if names == [package] else f"{package} ({', '.join(names)})"
 
 
 def _mend(members: Sequence[Entry]) -> str:

@@ -15,9 +15,13 @@ from pytest_perfagents.analysis.tables import Document, Section
 from pytest_perfagents.analysis.timeline import timeline
 from pytest_perfagents.analysis.universal import universal_failures
 
+_TITLE = "Evaluation report"
+
 
 def report(entries: Sequence[Entry], *, by: Sequence[str] = (), seed: int = 0) -> Document:
     """What became of the runs; ``by`` adds a table that is grouped by these of `rates.KEYS`."""
+    if not entries:
+        return Document(_TITLE, (Section("Summary", ("There are no outcomes.",)),))
     groups = Section("Groups", (), (group_table(entries, by),)) if by else None
     sections = [
         overview(entries),
@@ -30,4 +34,4 @@ def report(entries: Sequence[Entry], *, by: Sequence[str] = (), seed: int = 0) -
         timeline(entries),
         recommendations(entries),
     ]
-    return Document("Evaluation report", tuple(section for section in sections if section is not None))
+    return Document(_TITLE, tuple(section for section in sections if section is not None))

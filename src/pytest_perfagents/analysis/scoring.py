@@ -52,9 +52,13 @@ def score_section(entries: Sequence[Entry], *, seed: int) -> Section | None:
         "Intervals are bootstrapped over commits, 95 %. Runs that the script or the environment stopped are left out.",
         "pass@K and Opt@K are of the tasks (a commit, an agent with a model) that have K attempts or more.",
     ]
-    if not humans:
-        lines.append("No score beside the human: no record has a proven speedup of the human's commit.")
-    return Section("Scores", tuple(lines), (_means(groups, seed), _attempts(groups, seed)))
+    lines.append(
+        "Beside the human only commits with a proven human gain count; a run that failed by its agent's fault gained nothing."
+        if humans
+        else "No score beside the human: no record has a proven speedup of the human's commit."
+    )
+    tables = [_speedups(groups, seed), _beside_the_human(groups, seed) if humans else None, _attempts(groups, seed)]
+    return Section("Scores", tuple(lines), tuple(each for each in tables if each is not None))
 
 
 def _scored(names: Row, members: Sequence[Entry], humans: Mapping[Place, float]) -> Scored:
@@ -82,28 +86,36 @@ def _together(groups: Sequence[Scored]) -> Scored:
     )
 
 
-def _means(groups: Sequence[Scored], seed: int) -> Table:
-    rows: list[Row] = []
-    for group in groups:
-        mean = geometric_mean(group.speedups, group.commits, seed=seed)
-        parts, commits = [each.part for each in group.parts], [each.entry.place for each in group.parts]
-        near = share_near_human(parts, commits, seed=seed)
-        harmonic = harmonic_mean(parts, commits, seed=seed)
-        counts = len(group.speedups), len(parts) or None
-        rows.append((*group.names, *_cells(mean), counts[0], *_cells(near), *_cells(harmonic), counts[1]))
+def _speedups(groups: Sequence[Scored], seed: int) -> Table:
+    means = [(group, geometric_mean(group.speedups, group.commits, seed=seed)) for group in groups]
+    rows: list[Row] = [(*group.names, *_cells(mean), len(group.speedups)) for group, mean in means]
     columns = {
         "agent": Kind.TEXT,
         "model": Kind.TEXT,
         "geometric mean": Kind.SPEEDUP,
-        "mean's interval": Kind.SPEEDUPS,
+        "its interval": Kind.SPEEDUPS,
         "measured": Kind.COUNT,
-        "runs >= 95 % of human": Kind.SHARE,
-        "share's interval": Kind.SHARES,
-        "harmonic mean of human": Kind.SHARE,
-        "harmonic's interval": Kind.SHARES,
-        "beside the human": Kind.COUNT,
     }
     return table("Speedups", columns, rows, what="agents", most=0)
+
+
+def _beside_the_human(groups: Sequence[Scored], seed: int) -> Table:
+    rows: list[Row] = []
+    for group in groups:
+        parts, commits = [each.part for each in group.parts], [each.entry.place for each in group.parts]
+        near = share_near_human(parts, commits, seed=seed)
+        harmonic = harmonic_mean(parts, commits, seed=seed)
+        rows.append((*group.names, len(parts), *_cells(near), *_cells(harmonic)))
+    columns = {
+        "agent": Kind.TEXT,
+        "model": Kind.TEXT,
+        "runs": Kind.COUNT,
+        ">= 95 % of human": Kind.SHARE,
+        "its interval": Kind.SHARES,
+        "harmonic mean of human": Kind.SHARE,
+        "harmonic interval": Kind.SHARES,
+    }
+    return table("Beside the human", columns, rows, what="agents", most=0)
 
 
 def _attempts(groups: Sequence[Scored], seed: int) -> Table:

@@ -72,6 +72,9 @@ def _row(entry: Entry) -> Row:
 
 
 def milliseconds(entry: Entry, role: str) -> float | None:
-    """The median time of a side; None where it was not timed."""
+    """The median time of a side, of a recorded one the mean that its speedup rests on; None where it was not timed."""
     times = entry.sides.get(role)
-    return None if times is None or times.median_s is None else 1000 * times.median_s
+    if times is None:
+        return None
+    seconds = times.stated.mean_s if times.stated is not None and times.stated.mean_s else times.median_s
+    return None if seconds is None else 1000 * seconds

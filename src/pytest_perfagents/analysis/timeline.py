@@ -15,13 +15,11 @@ _NO_COST = "Cost: no figure, for the records hold no token counts."
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """``start`` and ``end`` are seconds since the epoch; ``agents_s`` what the agents said they took, together."""
+    """``start`` and ``end`` are seconds since the epoch, of ``commits`` commits."""
 
     start: float
     end: float
     commits: int
-    agents_s: float | None
-    timed_agents: int
 
     @property
     def total_s(self) -> float:
@@ -34,22 +32,18 @@ def span(entries: Sequence[Entry]) -> Span | None:
     starts = [(seconds, entry) for entry in entries if (seconds := moment(entry.started_at)) is not None]
     if not starts:
         return None
-    agents = [entry.source.duration_s for entry in entries if entry.source.duration_s is not None]
     return Span(
         min(start for start, _ in starts),
         max(start + max(entry.duration_s, 0.0) for start, entry in starts),
         len({entry.place for _, entry in starts}),
-        sum(agents) if agents else None,
-        len(agents),
     )
 
 
 @lru_cache(maxsize=1 << 18)
 def moment(text: str) -> float | None:
-    """Seconds since the epoch of an ISO time, or of a run's ``2025-12-23_22-06-06``; UTC where it does not say."""
-    day, _, time = text.partition("_")
+    """Seconds since the epoch of an ISO time, in UTC where it does not say; None of anything else."""
     try:
-        when = datetime.fromisoformat(f"{day}T{time.replace('-', ':')}" if time else text)
+        when = datetime.fromisoformat(text)
     except ValueError:
         return None
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
@@ -73,18 +67,25 @@ def timeline(entries: Sequence[Entry]) -> Section:
         "total": Kind.SECONDS,
         "commits": Kind.COUNT,
         "average per commit": Kind.SECONDS,
+        "evaluating, summed": Kind.SECONDS,
         "agents' own time": Kind.SECONDS,
         "average per agent run": Kind.SECONDS,
     }
-    lines = () if rows else ("No record says when it was evaluated.",)
+    lines = () if rows else ("No record says when it was evaluated, or how long that took.",)
     tables = (table("Timeline", columns, rows, most=0),) if rows else ()
     return Section("Timeline and cost", (*lines, _NO_COST), tables)
 
 
 def _row(name: str, entries: Sequence[Entry]) -> Row | None:
     found = span(entries)
-    if found is None:
+    evaluating_s = sum(max(entry.duration_s, 0.0) for entry in entries)
+    agents = [entry.source.duration_s for entry in entries if entry.source.duration_s is not None]
+    if found is None and not evaluating_s and not agents:
         return None
-    average = None if found.agents_s is None else found.agents_s / found.timed_agents
-    times = said(found.start), said(found.end), found.total_s
-    return (name, *times, found.commits, found.total_s / found.commits, found.agents_s, average)
+    when: Row = (None,) * 3
+    if found is not None:
+        when = (said(found.start), said(found.end), found.total_s)
+    commits = len({entry.place for entry in entries})
+    per_commit = found.total_s / found.commits if found else None
+    own = (sum(agents), sum(agents) / len(agents)) if agents else (None, None)
+    return (name, *when, commits, per_commit, evaluating_s or None, *own)
