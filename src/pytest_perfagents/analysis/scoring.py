@@ -53,7 +53,7 @@ def score_section(entries: Sequence[Entry], *, seed: int) -> Section | None:
         "pass@K and Opt@K are of the tasks (a commit, an agent with a model) that have K attempts or more.",
     ]
     lines.append(
-        "Beside the human only commits with a proven human gain count; a run that failed by its agent's fault gained nothing."
+        "Beside the human only commits with a proven human gain count; a run that its agent made fail gained nothing."
         if humans
         else "No score beside the human: no record has a proven speedup of the human's commit."
     )
