@@ -76,6 +76,8 @@ def test_what_broke_since_is_named(tmp_path):
         before.add(was, GPT5, commit_named(name))
         after.add(now, GPT5, commit_named(name))
     before.add("BASELINE_OOM", GPT5, commit_named("came"), run="2025-01-01_00-00-00")  # a second attempt, no success
+    for day in (1, 31):  # before and after the attempt that succeeded
+        before.add("PATCHED_OOM", GPT5, commit_named("kept"), run=f"2025-12-{day:02}_00-00-00")
     text, found = compared(before.write(tmp_path / "a"), after.write(tmp_path / "b"))
     assert "1 of 1 recovered (100.0 %)" in text and "3 of 3 combined (100.0 %, after 66.7 % in a)" in text
     (broken,) = found["b as a rerun of a"]["Newly failing (1 task)"]
@@ -83,11 +85,11 @@ def test_what_broke_since_is_named(tmp_path):
     assert "McNemar" in text
 
 
-def test_sets_of_one_name_are_told_apart_by_their_paths(rerun, tmp_path):
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "results").symlink_to(rerun[1] if name == "b" else rerun[0])
-    text, _ = compared(tmp_path / "a" / "results", tmp_path / "b" / "results")
+def test_sets_of_one_name_are_told_apart_by_their_paths(tmp_path):
+    original, again = (tmp_path / name / "results" for name in ("a", "b"))
+    for place, tree in zip((original, again), evaluations.original_and_rerun(), strict=True):
+        tree.write(place)
+    text, _ = compared(original, again)
     assert "46 of 91 recovered" in text
 
 

@@ -64,6 +64,7 @@ def test_others_words_do_nothing_to_a_terminal():
     rows = table("t", {"code": Kind.CODE, "text": Kind.TEXT}, [(NASTY, NASTY)])
     told = to_screen(Document("d", (Section("s", (), (rows,)),)), Screen(60, encoding="ascii"))
     assert told.isascii() and "\x1b" not in told
+    assert "gr??er ? besser" in to_screen(Document("größer → besser"), Screen(60, encoding="ascii"))
 
 
 def test_others_words_do_nothing_to_markdown(tmp_path):

@@ -285,6 +285,16 @@ def test_scores_beside_the_human_count_the_agents_failures_and_nobody_elses(tmp_
     assert row["harmonic mean of human"] == f"{100 * 3 / (1 / 0.98 + 2 + 2):.1f} %"
 
 
+def test_what_failed_never_comes_near_the_human_however_little_the_human_gained(tmp_path):
+    tree = Tree()
+    tree.add("SUCCESS_NEUTRAL", CODEX, commit_named("a"), point=1.0, human=1.04)
+    tree.add("PATCHED_EXCEPTION", GPT5, commit_named("a"), reason="patched broke")
+    found = scores(tree, tmp_path)
+    near = {row["agent"]: row["\\>= 95 % of human"] for row in found["Beside the human"]}
+    assert (near["codex"], near["trae"]) == ("100.0 %", "0.0 %")
+    assert {row["agent"]: row["Opt@K"] for row in found["Attempts"]}["trae"] == "0.0 %"
+
+
 def test_several_attempts_at_a_task_give_pass_at_k_and_opt_at_k(tmp_path):
     tree = Tree()
     for number, category in enumerate(("SUCCESS_IMPROVEMENT", "PATCHED_EXCEPTION", "SUCCESS_NEUTRAL")):

@@ -55,8 +55,9 @@ def test_all_runs_of_a_results_folder_are_read(tmp_path):
 
 
 def test_a_later_outcome_of_the_same_run_replaces_an_earlier_one_and_is_counted(tmp_path):
-    early = record(0, "TEST_IMPORT_ERROR", recorded_at="2026-01-01T00:00:00Z")
-    late = record(0, recorded_at="2026-01-02T00:00:00Z")
+    began = {"started_at": "2026-01-01T00:00:00Z"}
+    early = record(0, "TEST_IMPORT_ERROR", recorded_at="2026-01-01T00:00:00Z", **began)
+    late = record(0, recorded_at="2026-01-02T00:00:00Z", **began)
     for name, lines in (("late-first", (late, early)), ("early-first", (early, late))):
         found = read_results([write(tmp_path / name, *lines)])
         assert [entry.category for entry in found.entries] == ["SUCCESS_NEUTRAL"]

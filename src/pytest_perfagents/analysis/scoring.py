@@ -103,7 +103,8 @@ def _beside_the_human(groups: Sequence[Scored], seed: int) -> Table:
     rows: list[Row] = []
     for group in groups:
         parts, commits = [each.part for each in group.parts], [each.entry.place for each in group.parts]
-        near = share_near_human(parts, commits, seed=seed)
+        reached = [each.part if each.entry.measured else 0.0 for each in group.parts]
+        near = share_near_human(reached, commits, seed=seed)
         harmonic = harmonic_mean(parts, commits, seed=seed)
         rows.append((*group.names, len(parts), *_cells(near), *_cells(harmonic)))
     columns = {

@@ -20,7 +20,7 @@ def share_near_human(
     """The share of runs whose speedup is 95 % of the human's or more; ``parts`` are the agent's divided by the human's.
 
     The threshold is that of Opt@1 in Shetty et al., "GSO: Challenging Software Optimization Tasks for Evaluating
-    SWE-Agents", 2025. A run that failed by the agent's own fault counts as if nothing had been changed.
+    SWE-Agents", 2025. As there, a run that failed by the agent's own fault is no success: its part is 0.
     """
     hits = [float(comes_near(part)) for part in parts]
     return ratio_score(hits, [1.0] * len(hits), clusters, seed=seed, confidence=confidence)
