@@ -3,9 +3,11 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shlex
 import subprocess
 import sys
 from io import StringIO
+from pathlib import Path
 
 import evaluations
 import pytest
@@ -15,6 +17,7 @@ from pytest_perfagents.analysis.families import FAMILIES
 from pytest_perfagents.analysis.missing import error_message, missing_revision
 from pytest_perfagents.model import Category
 from pytest_perfagents.records import outcome_to_json
+from pytest_perfagents.subcommands import reporting
 
 
 def perfagents(*args, cwd=None):
@@ -335,13 +338,15 @@ def test_damage_is_said_in_every_format_and_nothing_else_is_lost(december, tmp_p
     folder = tmp_path / "run"
     folder.mkdir()
     lines = (december / "vllm" / "outcomes.jsonl").read_text().splitlines(keepends=True)
-    (folder / "outcomes.jsonl").write_text("".join(["{broken\n", *lines[:3], *lines[:1]]))
+    odd = json.dumps({**json.loads(lines[0]), "category": "\x1b[31mODD"})
+    (folder / "outcomes.jsonl").write_text("".join(["{broken\n", *lines[:3], *lines[:1], f"{odd}\n"]))
     for kind in ("terminal", "markdown", "json", "csv"):
         done = perfagents("report", folder, "--format", kind)
         assert done.returncode == 0
-        assert f"{folder / 'outcomes.jsonl'}:1:" in done.stderr
+        assert f"{folder / 'outcomes.jsonl'}:1:" in done.stderr and "outcomes.jsonl:6:" in done.stderr
+        assert "\x1b" not in done.stdout + done.stderr
     text = perfagents("report", folder).stdout
-    assert "4 outcomes read from 1 file, 1 replaced by another outcome of the same run, 1 damaged" in " ".join(
+    assert "4 outcomes read from 1 file, 1 replaced by another outcome of the same run, 2 damaged" in " ".join(
         text.split()
     )
 
@@ -415,4 +420,19 @@ def test_a_flagged_speedup_says_so(tmp_path):
     (tmp_path / "outcomes.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     text = perfagents("report", tmp_path, "--format", "markdown").stdout
     assert "1 of them are flagged" in text
-    assert tables(text)["Measured (1 run)"]["Improvements (1 run)"][0]["flags"] == "1"
+    (row,) = tables(text)["Measured (1 run)"]["Improvements (1 run)"]
+    assert (row["flags"], row["interval"], row["human"]) == ("1", "[1.470, 1.545]", "2.000x")
+
+
+# Documentation
+
+
+def test_every_option_and_example_of_the_documentation_is_real():
+    page = (Path(__file__).parent.parent / "docs" / "usage.md").read_text(encoding="utf-8")
+    reports = page[page.index("## Reports") : page.index("## Prepare")]
+    options = {option for parameter in reporting.report.params for option in parameter.opts if option.startswith("--")}
+    assert set(re.findall(r"(?m)^\| `(--[a-z]+)` \|", reports)) == options - {"--config"}
+    examples = [re.split(r" {3,}", line)[0] for line in re.findall(r"(?m)^perfagents (.*)$", reports)]
+    assert len(examples) == 8
+    for command, *words in map(shlex.split, examples):
+        getattr(reporting, command).make_context(command, words)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from canned import failed, measured
@@ -52,6 +53,13 @@ def test_all_runs_of_a_results_folder_are_read(tmp_path):
     write(tmp_path / "results" / "second", record(1), record(2))
     found = read_results([tmp_path / "results"])
     assert (len(found.entries), found.files, found.read, found.replaced) == (3, 2, 3, 0)
+
+
+def test_a_file_that_is_named_twice_is_read_once(tmp_path, monkeypatch):
+    folder = write(tmp_path / "results" / "run", record(0))
+    monkeypatch.chdir(tmp_path)
+    found = read_results([folder, Path("results"), folder / "outcomes.jsonl"])
+    assert (found.files, found.read, found.replaced) == (1, 1, 0)
 
 
 def test_a_later_outcome_of_the_same_run_replaces_an_earlier_one_and_is_counted(tmp_path):

@@ -59,7 +59,7 @@ def read_results(paths: Sequence[Path]) -> ResultSet:
     Raises:
         UsageError: there is no such thing, or it holds nothing of ours.
     """
-    files = list(dict.fromkeys(file for path in paths for file in _files(path)))
+    files = list({file.resolve(): file for path in paths for file in _files(path)}.values())
     last: dict[str, Entry] = {}
     damaged: list[Damage] = []
     read = 0

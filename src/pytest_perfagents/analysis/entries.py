@@ -64,7 +64,7 @@ class Integrity(msgspec.Struct, frozen=True, gc=False):
 class Protocol(msgspec.Struct, frozen=True, gc=False):
     """``gpu`` are the flags that the machine is to blame for."""
 
-    gpu: tuple[str, ...] | None = None
+    gpu: Any = None
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False):

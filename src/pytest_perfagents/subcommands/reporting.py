@@ -161,9 +161,11 @@ def _with_sources(document: Document, sets: Mapping[str, ResultSet]) -> Document
 
 
 def _say_damage(sets: Sequence[ResultSet]) -> None:
+    from pytest_perfagents.report.cells import clean
+
     damaged = [each for found in sets for each in found.damaged]
     for each in damaged[:MOST_DAMAGE]:
-        click.echo(f"perfagents: damaged and left out: {each}", err=True)
+        click.echo(f"perfagents: damaged and left out: {clean(str(each))}", err=True)
     if len(damaged) > MOST_DAMAGE:
         click.echo(f"perfagents: {len(damaged) - MOST_DAMAGE} more damaged lines left out", err=True)
 
