@@ -30,7 +30,7 @@ def compared(*args):
 def test_a_rerun_is_counted_against_its_original(rerun):
     text, found = compared(*rerun)
     assert "46 of 91 recovered (50.5 %)" in text
-    assert "195 of 261 combined (74.7 %, after 57.1 % in original)" in text
+    assert "195 of 261 combined (74.7 %, after 57.1 % in original: +17.6 points)" in text
     rows = {row["tasks"]: (row["count"], row["rate"]) for row in found["rerun as a rerun of original"]["Tasks"]}
     assert rows == {
         "in both": ("91", "-"),
@@ -79,7 +79,7 @@ def test_what_broke_since_is_named(tmp_path):
     for day in (1, 31):  # before and after the attempt that succeeded
         before.add("PATCHED_OOM", GPT5, commit_named("kept"), run=f"2025-12-{day:02}_00-00-00")
     text, found = compared(before.write(tmp_path / "a"), after.write(tmp_path / "b"))
-    assert "1 of 1 recovered (100.0 %)" in text and "3 of 3 combined (100.0 %, after 66.7 % in a)" in text
+    assert "1 of 1 recovered (100.0 %)" in text and "3 of 3 combined (100.0 %, after 66.7 % in a: +33.3 points)" in text
     (broken,) = found["b as a rerun of a"]["Newly failing (1 task)"]
     assert (broken["commit"], broken["category"]) == (commit_named("broke")[:8], "PATCHED_OOM")
     assert "McNemar" in text
@@ -143,7 +143,30 @@ def test_repositories_stand_beside_each_other(tmp_path):
     assert (took["vllm"]["total"], took["vllm"]["average per commit"]) == ("16 h 0 min", "9.7 min")
     assert "no commit in common" in text
     (row,) = found["vllm against sglang"]["Different commits"]
-    assert (row["difference"], row["p"]) == ("-35.5 %", "\\< 0.001".replace("\\", ""))
+    assert (row["difference"], row["p"]) == ("-35.5 %", "< 0.001")
+
+
+def test_every_commit_says_what_each_side_came_to(tmp_path):
+    tree = Tree()
+    gpt5 = ("19d98e0c", "58eee5f2", "a3223766", "b690e348", "bc7c4d20", "d7740ea4")
+    sonnet = ("9ed82e70", "b690e348", "d7740ea4", "e206b543")
+    for commit in gpt5:
+        if commit == "a3223766":
+            tree.add("SERVER_CRASHED", GPT5, commit)
+        else:
+            tree.add("SUCCESS_NEUTRAL", GPT5, commit, point=1.02)
+    for commit in sonnet:
+        tree.add("SUCCESS_NEUTRAL" if commit != "d7740ea4" else "PATCHED_OOM", SONNET, commit)
+    for point in (1.0, 4.0):
+        tree.add("SUCCESS_IMPROVEMENT", SONNET, "a3223766", point=point, run=f"2026-01-0{int(point)}_00-00-00")
+    _, found = compared(tree.write(tmp_path / "x"), "--by", "agent")
+    rates = {row["name"]: row["success rate"] for row in found["Side by side"]["What they came to"]}
+    assert rates == {"trae_gpt5": "83.3 %", "trae_sonnet45": "83.3 %"}
+    assert [list(row.values()) for row in found["Commit by commit"]["What each came to"]] == [
+        ["a3223766", "vllm", "SERVER_CRASHED", "2.000x"],
+        ["b690e348", "vllm", "1.020x", "1.000x"],
+        ["d7740ea4", "vllm", "1.020x", "PATCHED_OOM"],
+    ]
 
 
 def test_three_agents_make_three_pairs(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations, islice
 
+from pytest_perfagents.analysis.commitwise import commit_section
 from pytest_perfagents.analysis.entries import Entry
 from pytest_perfagents.analysis.pairing import paired_section
 from pytest_perfagents.analysis.tables import Document, Kind, Row, Section, Table, share, table
@@ -34,7 +35,7 @@ _TIME = 9
 
 def comparison(sides: Mapping[str, Sequence[Entry]], *, reruns: bool, seed: int = 0) -> Document:
     """``sides`` by name, two or more. ``reruns``: each later one may be a rerun of an earlier one."""
-    sections = [_beside(sides, seed)]
+    sections: list[Section | None] = [_beside(sides, seed)]
     pairs = list(islice(combinations(sides.items(), 2), MOST_PAIRS))
     for (first, before), (second, after) in pairs:
         found = transitions(before, after) if reruns else None
@@ -46,7 +47,8 @@ def comparison(sides: Mapping[str, Sequence[Entry]], *, reruns: bool, seed: int 
     if total > len(pairs):
         line = f"{len(pairs)} of {total} pairs are shown; name fewer result sets, or select fewer runs."
         sections.append(Section("More pairs", (line,)))
-    return Document("Comparison", tuple(sections))
+    sections.append(commit_section(sides))
+    return Document("Comparison", tuple(section for section in sections if section is not None))
 
 
 def side_table(sides: Mapping[str, Sequence[Entry]], *, seed: int = 0) -> Table:

@@ -74,9 +74,10 @@ def transition_section(found: Transitions, first: str, second: str, rerun: Seque
     """The second set, of the entries ``rerun``, as a rerun of the first."""
     recovery = _percent(len(found.recovered), found.retried)
     combined, before = _percent(found.combined, found.every), _percent(found.before, found.first)
+    more = 100 * (found.combined / found.every - found.before / found.first)
     lines = (
         f"{len(found.recovered)} of {found.retried} recovered ({recovery}): failed in {first}, measured in {second}.",
-        f"{found.combined} of {found.every} combined ({combined}, after {before} in {first}).",
+        f"{found.combined} of {found.every} combined ({combined}, after {before} in {first}: {more:+.1f} points).",
     )
     tables = [
         _counts(found),
