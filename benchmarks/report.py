@@ -132,21 +132,35 @@ def build(folder: Path, count: int, distinct: bool) -> float:
     return sum(file.stat().st_size for file in folder.rglob("*.jsonl")) / 1e6
 
 
-def watch(folder: Path, arguments: tuple[str, ...], count: int) -> Figure:
+def as_one_file(folder: Path, file: Path) -> Path:
+    """The same outcomes as --perf-json writes them."""
+    lines = (line for part in sorted(folder.glob("*/outcomes.jsonl")) for line in part.read_text().splitlines())
+    with file.open("w") as content:
+        content.write('{"schema": "perfagents/report/1", "summary": {}, "outcomes": [')
+        for number, line in enumerate(lines):
+            content.write(("," if number else "") + "\n" + line)
+        content.write("]}\n")
+    return file
+
+
+def watch(results: Path, arguments: tuple[str, ...], count: int) -> Figure:
     command, *rest = arguments
-    line = [sys.executable, "-c", WATCH, sys.executable, "-c", MAIN, command, str(folder), *rest]
+    line = [sys.executable, "-c", WATCH, sys.executable, "-c", MAIN, command, str(results), *rest]
     status, *took = json.loads(subprocess.run(line, stdout=subprocess.PIPE, text=True, check=True).stdout)
     if status:
         raise SystemExit(f"perfagents {' '.join(arguments)} ended with status {status}")
-    return Figure(f"perfagents {' '.join(arguments)}", count, *took)
+    what = " of one file" if results.is_file() else ""
+    return Figure(f"perfagents {' '.join(arguments)}{what}", count, *took)
 
 
 def figures(count: int, repeats: int, distinct: bool) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="report-") as name:
-        megabytes = build(Path(name), count, distinct)
+        folder = Path(name, "results")
+        megabytes = build(folder, count, distinct)
         print(f"{count:,} outcomes, {megabytes:.0f} MB")
-        for arguments in COMMANDS:
-            found = [watch(Path(name), arguments, count) for _ in range(repeats)]
+        file = as_one_file(folder, Path(name, "all.json"))
+        for results, arguments in (*((folder, each) for each in COMMANDS), (file, COMMANDS[0])):
+            found = [watch(results, arguments, count) for _ in range(repeats)]
             yield min(found, key=lambda figure: figure.seconds)
 
 
