@@ -5,28 +5,15 @@ from __future__ import annotations
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from pytest_perfagents.config import Config, load_config
 from pytest_perfagents.model import UsageError
-from pytest_perfagents.session.naming import CONFIG_NAME
-
-_config_option = click.option(
-    "--config",
-    "-c",
-    "file",
-    default=CONFIG_NAME,
-    envvar="PERFAGENTS_CONFIG",
-    show_default=True,
-    show_envvar=True,
-    type=click.Path(path_type=Path),
-    help="The configuration file.",
-)
+from pytest_perfagents.subcommands import importing, reporting
+from pytest_perfagents.subcommands.options import config_option
+from pytest_perfagents.subcommands.sections import show_section
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,7 +23,7 @@ def commands() -> None:
 
 
 @commands.command()
-@_config_option
+@config_option
 def agents(file: Path) -> None:
     """List the agents that --agent takes, with their runs by repository."""
     from pytest_perfagents.discovery.finding import discover
@@ -55,7 +42,7 @@ def agents(file: Path) -> None:
 
 
 @commands.command()
-@_config_option
+@config_option
 @click.option(
     "--all",
     "everything",
@@ -114,67 +101,14 @@ def show(results: Path) -> None:
             return
         results = results / (run or "")
     stored = load_results(results)
-    _show_section(list(stored.records.values()), where=str(results))
+    show_section(list(stored.records.values()), where=str(results))
     if stored.damaged:
         click.echo(f"{stored.damaged} unfinished line(s) passed over", err=True)
 
 
-@commands.command("import")
-@_config_option
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
-@click.option(
-    "--perf-json", "report", type=click.Path(path_type=Path, dir_okay=False), help="Write all to one JSON file."
-)
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), help="Store them as a run in this folder.")
-@click.option("--run", "name", help="The name of that run; default: the time in UTC.")
-@click.pass_context
-def import_(
-    context: click.Context,
-    file: Path,
-    folders: tuple[Path, ...],
-    report: Path | None,
-    results: Path | None,
-    name: str | None,
-) -> None:
-    """Judge recorded evaluations by our rules, and say what was amiss in which file.
-
-    DIR holds test_results.json, run_summary.json or <commit>_agent_result.json files, in any layout. A configuration
-    is not needed; one that is there tells the names and packages of repositories.
-    """
-    from pytest_perfagents.recorded.importing import import_records
-    from pytest_perfagents.records import outcome_to_json
-    from pytest_perfagents.report.json_report import imported_to_json, write_report
-    from pytest_perfagents.report.notes import render_notes
-    from pytest_perfagents.store import ResultsWriter, new_run_name
-
-    config = None if _is_absent(context, file) else load_config(file)
-    imported = import_records(folders, config)
-    records = [outcome_to_json(outcome, config.outcomes if config else None) for outcome in imported.outcomes]
-    try:
-        if results is not None:
-            results = results / (name or new_run_name(results))
-            with ResultsWriter(results) as writer:
-                writer.append_all(records)
-        if report is not None:
-            write_report(report, imported_to_json(records, imported.notes, imported.files))
-    except OSError as error:
-        raise UsageError(f"{report or results}: {error.strerror}; name another place") from error
-    _show_section(records, where=str(results) if results else None)
-    told = render_notes(imported.notes, imported.files, kept_in=report)
-    encoding = sys.stdout.encoding or "utf-8"
-    click.echo(told.encode(encoding, "backslashreplace").decode(encoding), nl=False)
-
-
-def _is_absent(context: click.Context, file: Path) -> bool:
-    """Whether nobody named a configuration and there is none here."""
-    return context.get_parameter_source("file") is ParameterSource.DEFAULT and not file.exists()
-
-
-def _show_section(records: Sequence[Mapping[str, Any]], where: str | None) -> None:
-    from pytest_perfagents.report.terminal import Screen, render
-
-    screen = Screen(shutil.get_terminal_size().columns, sys.stdout.isatty(), sys.stdout.encoding or "utf-8")
-    click.echo(render(records, screen, where=where), nl=False)
+commands.add_command(importing.import_)
+commands.add_command(reporting.report)
+commands.add_command(reporting.compare)
 
 
 def main() -> None:

@@ -63,12 +63,14 @@ def recoverable(causes: Iterable[Cause]) -> int:
 
 def cause_key(failure: Failure) -> str:
     """What failures of one cause share: the cause, or the reason without its numbers, hashes and paths."""
-    told = failure.evidence.get("cause")
+    return key_of_cause(failure.category, failure.evidence.get("cause"), failure.reason)
+
+
+def key_of_cause(category: Category, told: object, reason: str) -> str:
+    """`cause_key` of a failure's parts; ``told`` is its evidence's ``cause``."""
     if isinstance(told, str) and told:
         return told
-    if failure.category in _ALIKE:
-        return failure.category.value
-    return _without_particulars(failure.reason)
+    return category.value if category in _ALIKE else _without_particulars(reason)
 
 
 def _cause(key: str, members: list[Outcome]) -> Cause:
@@ -82,7 +84,7 @@ def _cause(key: str, members: list[Outcome]) -> Cause:
     return Cause(
         key=key,
         category=first.category,
-        text=_text(first, len(runs)),
+        text=cause_in_words(first.category, first.evidence.get("cause"), len(runs)),
         hint=hint,
         blame=first.blame,
         runs=runs,
@@ -90,9 +92,9 @@ def _cause(key: str, members: list[Outcome]) -> Cause:
     )
 
 
-def _text(failure: Failure, count: int) -> str:
-    told = failure.evidence.get("cause")
-    verb, _, rest = (told if isinstance(told, str) and told else TABLE[failure.category].runs).partition(" ")
+def cause_in_words(category: Category, told: object, count: int) -> str:
+    """``24 runs need transformers``; ``told`` is the evidence's ``cause``, or nothing."""
+    verb, _, rest = (told if isinstance(told, str) and told else TABLE[category].runs).partition(" ")
     if count == 1:
         verb = _SINGULAR.get(verb, verb)
     return f"{count} run{'' if count == 1 else 's'} {verb} {rest}".rstrip()

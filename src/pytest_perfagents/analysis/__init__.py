@@ -1,0 +1,1 @@
+"""From outcomes to tables: what a report counts, compares and recommends. Pure; nothing here reads or prints."""

@@ -1,0 +1,124 @@
+"""Result sets: outcomes of one or more results folders and ``--perf-json`` files, read for reports and comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from pytest_perfagents.analysis.entries import Entry, with_one_name_per_model
+from pytest_perfagents.model import UsageError
+from pytest_perfagents.records import REPORT_SCHEMA
+
+_decode = msgspec.json.Decoder(Entry).decode
+_HEAD = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """An outcome that could not be read. ``place`` is its line in a ``.jsonl`` file, its number in a report."""
+
+    file: str
+    place: int
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.place}: {self.problem}"
+
+
+@dataclass(frozen=True, slots=True)
+class ResultSet:
+    """``entries`` has every run once, by id; later ones ``replaced`` the rest of the ``read`` outcomes."""
+
+    entries: tuple[Entry, ...]
+    files: int
+    read: int
+    replaced: int
+    damaged: tuple[Damage, ...]
+
+    @property
+    def line(self) -> str:
+        """What was read, in one line."""
+        later = f", {self.replaced} replaced by another outcome of the same run" if self.replaced else ""
+        damaged = f", {len(self.damaged)} damaged and left out" if self.damaged else ""
+        return f"{self.read} outcomes read from {self.files} file{'s'[: self.files != 1]}{later}{damaged}"
+
+
+class _Report(msgspec.Struct):
+    outcomes: list[msgspec.Raw]
+    schema: str = ""
+
+
+def read_results(paths: Sequence[Path]) -> ResultSet:
+    """All outcomes that lie at ``paths``: run folders, folders of those (all of them), ``.jsonl`` files, reports.
+
+    Of several outcomes of a run the one that was recorded last stands; where they do not say when, the one read last.
+
+    Raises:
+        UsageError: there is no such thing, or it holds nothing of ours.
+    """
+    files = list({file.resolve(): file for path in paths for file in _files(path)}.values())
+    last: dict[str, Entry] = {}
+    damaged: list[Damage] = []
+    read = 0
+    for found in (found for file in files for found in _outcomes(file)):
+        if isinstance(found, Damage):
+            damaged.append(found)
+            continue
+        read += 1
+        known = last.get(found.id)
+        if known is None or _when(known) <= _when(found):
+            last[found.id] = found
+    entries = with_one_name_per_model(sorted(last.values(), key=lambda entry: entry.id))
+    return ResultSet(tuple(entries), len(files), read, read - len(last), tuple(damaged))
+
+
+def _when(entry: Entry) -> str:
+    return entry.recorded_at or entry.started_at
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    files = sorted(path.rglob("outcomes*.jsonl")) or sorted(file for file in path.rglob("*.json") if _is_report(file))
+    if not files:
+        raise UsageError(
+            f"{path}: no results here; give a results folder, a run's folder, or a file that --perf-json wrote"
+        )
+    return files
+
+
+def _is_report(file: Path) -> bool:
+    with file.open("rb") as content:
+        return REPORT_SCHEMA.encode() in content.read(_HEAD)
+
+
+def _outcomes(file: Path) -> Iterator[Entry | Damage]:
+    return _of_lines(file) if file.suffix == ".jsonl" else _of_report(file)
+
+
+def _of_lines(file: Path) -> Iterator[Entry | Damage]:
+    with file.open("rb") as lines:
+        yield from _decoded(file, ((number, line) for number, line in enumerate(lines, 1) if line.strip()))
+
+
+def _of_report(file: Path) -> Iterator[Entry | Damage]:
+    try:
+        report = msgspec.json.decode(file.read_bytes(), type=_Report)
+    except msgspec.ValidationError:
+        report = _Report([])
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{file}: not JSON, or cut off ({error}); write it again with --perf-json") from None
+    if report.schema != REPORT_SCHEMA:
+        raise UsageError(f"{file}: not a {REPORT_SCHEMA} file; give a run's folder or a --perf-json file")
+    yield from _decoded(file, enumerate(report.outcomes, 1))
+
+
+def _decoded(file: Path, texts: Iterable[tuple[int, bytes | msgspec.Raw]]) -> Iterator[Entry | Damage]:
+    for place, text in texts:
+        try:
+            yield _decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            yield Damage(str(file), place, str(error))

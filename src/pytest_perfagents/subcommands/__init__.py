@@ -1,0 +1,1 @@
+"""Commands of ``perfagents`` that are more than a few lines."""

@@ -1,0 +1,65 @@
+"""``perfagents import``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from pytest_perfagents.config import load_config
+from pytest_perfagents.model import UsageError
+from pytest_perfagents.subcommands.options import config_option
+from pytest_perfagents.subcommands.sections import show_section
+
+
+@click.command("import")
+@config_option
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@click.option(
+    "--perf-json", "report", type=click.Path(path_type=Path, dir_okay=False), help="Write all to one JSON file."
+)
+@click.option("--results", type=click.Path(path_type=Path, file_okay=False), help="Store them as a run in this folder.")
+@click.option("--run", "name", help="The name of that run; default: the time in UTC.")
+@click.pass_context
+def import_(
+    context: click.Context,
+    file: Path,
+    folders: tuple[Path, ...],
+    report: Path | None,
+    results: Path | None,
+    name: str | None,
+) -> None:
+    """Judge recorded evaluations by our rules, and say what was amiss in which file.
+
+    DIR holds test_results.json, run_summary.json or <commit>_agent_result.json files, in any layout. A configuration
+    is not needed; one that is there tells the names and packages of repositories.
+    """
+    from pytest_perfagents.recorded.importing import import_records
+    from pytest_perfagents.records import outcome_to_json
+    from pytest_perfagents.report.json_report import imported_to_json, write_report
+    from pytest_perfagents.report.notes import render_notes
+    from pytest_perfagents.store import ResultsWriter, new_run_name
+
+    config = None if _is_absent(context, file) else load_config(file)
+    imported = import_records(folders, config)
+    records = [outcome_to_json(outcome, config.outcomes if config else None) for outcome in imported.outcomes]
+    try:
+        if results is not None:
+            results = results / (name or new_run_name(results))
+            with ResultsWriter(results) as writer:
+                writer.append_all(records)
+        if report is not None:
+            write_report(report, imported_to_json(records, imported.notes, imported.files))
+    except OSError as error:
+        raise UsageError(f"{report or results}: {error.strerror}; name another place") from error
+    show_section(records, where=str(results) if results else None)
+    told = render_notes(imported.notes, imported.files, kept_in=report)
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(told.encode(encoding, "backslashreplace").decode(encoding), nl=False)
+
+
+def _is_absent(context: click.Context, file: Path) -> bool:
+    """Whether nobody named a configuration and there is none here."""
+    return context.get_parameter_source("file") is ParameterSource.DEFAULT and not file.exists()
