@@ -94,7 +94,7 @@ def paired_section(name: str, first: Sequence[Entry], other: str, second: Sequen
     }
     line = (
         "p: McNemar's exact test of who is measured more often, Wilcoxon's signed-rank test of the speedups; "
-        "several runs on a commit count as one, by their geometric mean."
+        "several runs on a commit count as one, by their geometric mean. Each p is of this comparison alone."
     )
     return Section(title, (line,), (table("Same commits", columns, rows, most=0),))
 
