@@ -157,6 +157,15 @@ def test_collecting_a_replay_imports_nothing_heavy(recorded):
     result.stdout.fnmatch_lines(["HEAVY []"])
 
 
+def test_without_a_replay_the_importer_is_not_imported(project):
+    project.add_run("SUCCESS_NEUTRAL")
+    (project.folder / "conftest.py").write_text((project.folder / "conftest.py").read_text() + PRINT_MODULES)
+    result = project.run("-s", "--agent", "trae_gpt5")
+    result.assert_outcomes(passed=1)
+    ours = next(line for line in result.stdout.lines if line.startswith("OURS"))
+    assert "pytest_perfagents.shell" in ours and "pytest_perfagents.recorded" not in ours
+
+
 def test_a_replay_works_on_several_workers(recorded):
     pytest.importorskip("xdist")
     result = replay(recorded, "-n", "2", "--perf-json=out.json")

@@ -29,12 +29,13 @@ def read_evaluation(found: Found, content: Content, names: Names) -> Evaluation:
     commits = tuple(revision(said.get(name), name, against) for name in ("human_commit", "pre_commit"))
     run, contradictions = names.of_evaluation(found, said, (commits[0], commits[1]))
     run = replace(run, status=word(said.get("agent_status")).lower(), patch_file=_file_name(said.get("patch_path")))
+    has_patch = bool(word(said.get("patch_path"))) if "patch_path" in said else None
     origin = Origin(
         file=found.file,
         kind=Kind.EVALUATION,
         rank=found.rank,
-        run=run,
-        has_patch=bool(word(said.get("patch_path"))) if "patch_path" in said else None,
+        run=replace(run, has_patch=has_patch is not False),
+        has_patch=has_patch,
         script=script_of(said.get("test_script_path")),
         damage=content.damage or ("" if result else "holds no result"),
         contradictions=(*against, *contradictions),
@@ -59,7 +60,7 @@ def read_summary(found: Found, content: Content, names: Names) -> Evaluation | N
         file=found.file,
         kind=Kind.SUMMARY,
         rank=found.rank,
-        run=run,
+        run=replace(run, has_patch=has_patch is not False),
         has_patch=has_patch,
         damage=content.damage,
         contradictions=(*against, *contradictions),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_perfagents.config import Config
-from pytest_perfagents.model import Outcome, UsageError
+from pytest_perfagents.model import Case, Outcome, UsageError
 from pytest_perfagents.recorded.choosing import one_each
 from pytest_perfagents.recorded.evaluations import read_evaluation, read_summary
 from pytest_perfagents.recorded.files import Content, read_json
-from pytest_perfagents.recorded.judging import judge_evaluation
+from pytest_perfagents.recorded.judging import Packages, judge_evaluation
 from pytest_perfagents.recorded.naming import Names
 from pytest_perfagents.recorded.records import Evaluation, Note, Record, Serving
 from pytest_perfagents.recorded.served import judge_serving
@@ -22,10 +22,37 @@ _OTHER_SIDES = ("human", "baseline")
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """What the folders hold: an outcome for each run, sorted by id; ``notes`` say what was amiss, in which file, and
-    what was done; ``files`` is how many records were read.
+class Recordings:
+    """What the folders hold: the record that counts for each run, sorted by the run's id. None is judged yet, but those
+    that another one of the same run stood beside.
+
+    ``notes`` say what was amiss, in which file, and what was done; ``files`` is how many were read; ``others`` are the
+    files whose records do not count, by the run's id.
     """
+
+    records: tuple[Record, ...]
+    notes: tuple[Note, ...]
+    files: int
+    packages: Packages
+    others: Mapping[str, tuple[str, ...]]
+
+    def cases(self) -> list[Case]:
+        """The recorded runs with their scripts."""
+        return [Case(record.origin.run, record.origin.script) for record in self.records]
+
+    def outcome(self, record: Record) -> Outcome:
+        """The record, judged."""
+        outcome = judge(record, self.packages)
+        others = self.others.get(outcome.case.id)
+        if not others:
+            return outcome
+        recorded = {**outcome.protocol["recorded"], "others": list(others)}
+        return replace(outcome, protocol={**outcome.protocol, "recorded": recorded})
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """`Recordings`, judged: an outcome for each run."""
 
     outcomes: tuple[Outcome, ...]
     notes: tuple[Note, ...]
@@ -33,7 +60,13 @@ class Imported:
 
 
 def import_records(folders: Sequence[Path], config: Config | None = None) -> Imported:
-    """Reads and judges all records below the folders; ``config`` tells the repositories' names and packages.
+    """Reads and judges all records below the folders; raises what `read_records` raises."""
+    found = read_records(folders, config)
+    return Imported(tuple(map(found.outcome, found.records)), found.notes, found.files)
+
+
+def read_records(folders: Sequence[Path], config: Config | None = None) -> Recordings:
+    """Reads all records below the folders; ``config`` tells the repositories' names and packages.
 
     Raises:
         UsageError: a folder is not there, or no folder holds a record.
@@ -46,16 +79,14 @@ def import_records(folders: Sequence[Path], config: Config | None = None) -> Imp
             f"{shown}: no recorded evaluations; they are called {EVALUATION}, {SUMMARY} or <commit>_agent_result.json"
         )
     packages = {repo.name: repo.packages for repo in config.repos.values()} if config else {}
-    judged = [
-        (
-            record,
-            judge_evaluation(record, packages) if isinstance(record, Evaluation) else judge_serving(record, packages),
-        )
-        for record in records
-    ]
-    outcomes, duplicates = one_each(judged)
+    chosen, others, duplicates = one_each(records, lambda record: judge(record, packages).category)
     notes = [*reader.notes, *(note for record in records for note in _amiss(record)), *duplicates]
-    return Imported(tuple(outcomes), tuple(notes), reader.files)
+    return Recordings(tuple(chosen), tuple(notes), reader.files, packages, others)
+
+
+def judge(record: Record, packages: Packages) -> Outcome:
+    """By the rules for its kind."""
+    return judge_evaluation(record, packages) if isinstance(record, Evaluation) else judge_serving(record, packages)
 
 
 @dataclass(slots=True)

@@ -222,7 +222,7 @@ def outcome_of(origin: Origin, failure: Failure, *, status: str, error: str, **m
     told = {"record": str(origin.file), "recorded_status": status, "recorded_error": error[:_LINE_CHARACTERS]}
     evidence = {**failure.evidence, **{name: value for name, value in told.items() if value}}
     return Outcome(
-        case=Case(origin.run if origin.has_patch is not False else replace(origin.run, has_patch=False), origin.script),
+        case=Case(origin.run, origin.script),
         comparison=None,
         failure=replace(failure, evidence=evidence),
         protocol=protocol_of(origin, status=status, error=error, **more),

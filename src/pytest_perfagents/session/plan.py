@@ -14,7 +14,7 @@ from pytest_perfagents.session.options import replayed_places
 from pytest_perfagents.session.settings import Settings, gather_settings
 
 if TYPE_CHECKING:
-    from pytest_perfagents.recorded.importing import Imported
+    from pytest_perfagents.recorded.importing import Recordings
 
 
 class Plan:
@@ -37,13 +37,13 @@ class Plan:
         return replayed_places(self.config)
 
     @cached_property
-    def imported(self) -> Imported:
+    def recordings(self) -> Recordings:
         """What those folders hold; raises UsageError where that is nothing."""
-        from pytest_perfagents.recorded.importing import import_records
+        from pytest_perfagents.recorded.importing import read_records
 
-        imported = import_records(self.replayed, self.settings.config)
-        self.notes += [str(note).encode("utf-8", "backslashreplace").decode() for note in imported.notes]
-        return imported
+        found = read_records(self.replayed, self.settings.config)
+        self.notes += [str(note).encode("utf-8", "backslashreplace").decode() for note in found.notes]
+        return found
 
     @cached_property
     def cases(self) -> list[Case]:
@@ -57,7 +57,7 @@ class Plan:
     def _replayed_cases(self) -> list[Case]:
         from pytest_perfagents.discovery.selection import select
 
-        cases = {outcome.case.id: outcome.case for outcome in self.imported.outcomes}
+        cases = {case.id: case for case in self.recordings.cases()}
         config = replace(self.settings.config, runs=self.replayed)
         kept = select([case.run for case in cases.values()], self.settings.selection, config)
         return [cases[run.id] for run in kept]

@@ -161,7 +161,7 @@ class Evaluation:
     def evaluator(self) -> ArenaEvaluator:
         """Made at first use."""
         if self._evaluator is None and self.plan.replayed:
-            self._evaluator = Replay(self.plan.imported.outcomes)
+            self._evaluator = Replay(self.plan.recordings)
         if self._evaluator is None:
             hook = self.plan.config.hook
             hook.pytest_perfagents_prepare(config=self.plan.config, settings=self.settings)

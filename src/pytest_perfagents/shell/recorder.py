@@ -93,7 +93,7 @@ class Recorder:
         if self.calibrations:
             report["calibrations"] = self.calibrations
         if settings is not None and self.plan is not None and self.plan.replayed:
-            report["notes"] = notes_to_json(self.plan.imported.notes)
+            report["notes"] = notes_to_json(self.plan.recordings.notes)
         try:
             write_report(file, report)
         except OSError as error:
