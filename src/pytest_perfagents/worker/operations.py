@@ -151,8 +151,6 @@ class Script:
         results: list[Any] = []
         blocks = max(1, min(setups, iterations))
         for number in range(blocks):
-            if setups:
-                self._scatter()
             if setups or not self._data:
                 wall_ns, cpu_ns = self._make_data()
                 total["setup_ns"] += wall_ns
@@ -174,19 +172,23 @@ class Script:
         Curtsinger and Berger, Stabilizer: statistically sound performance evaluation, ASPLOS 2013.
         """
         self._loud()
-        self._data.clear()
         self._ballast[:] = [bytes(size) for size in self._sizes()]
 
     def _make_data(self) -> tuple[int, int]:
-        """Call ``setup()``; nanoseconds by wall and CPU clock."""
+        """Give the last data up and call ``setup()``; nanoseconds of both by wall and CPU clock."""
         self._phase = "setup"
+        self._loud()
+        self._tracer.enter("setup")
+        began, cpu = self._clock(), self._cpu_clock()
+        self._data.clear()
+        freed = self._clock() - began, self._cpu_clock() - cpu
+        self._scatter()
         if self._shift is not None:
             seed_all(self._shift)
-        self._tracer.enter("setup")
         began, cpu = self._clock(), self._cpu_clock()
         made = self._functions["setup"]() if "setup" in self._functions else None
         self._gpu.wait()  # what setup() started on a GPU is part of it
-        taken = self._clock() - began, self._cpu_clock() - cpu
+        taken = self._clock() - began + freed[0], self._cpu_clock() - cpu + freed[1]
         self._data[:] = [made]
         return taken
 
