@@ -54,7 +54,7 @@ def disagreement(baseline: SideSamples, candidate: SideSamples, confidence: floa
     if low <= 0 <= high or abs(point) < least:
         return None
     sign = 1 if point > 0 else -1
-    _, _, most = _interval([sign * (wall - cpu / 2) for wall, cpu in zip(wall, cpu, strict=True)], confidence)
+    _, _, most = _interval([sign * (one - other / 2) for one, other in zip(wall, cpu, strict=True)], confidence)
     if most >= 0:
         return None
     by_wall = exp(hodges_lehmann(wall, confidence)[0])

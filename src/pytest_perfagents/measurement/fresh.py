@@ -15,11 +15,11 @@ from pytest_perfagents.backends.base import WorkerEnded, Workspace
 from pytest_perfagents.measurement.referee import (
     HASH_SEED,
     OTHER_HASH_SEED,
+    CallTime,
     Referee,
     Reference,
     Ruling,
     Seen,
-    Took,
     Unfit,
     differing,
     look,
@@ -47,8 +47,8 @@ class FreshInputs:
     shifts: tuple[int, int]
     doubt: str = ""
     references: dict[int, Reference | None] = field(default_factory=dict)
-    baseline_took: dict[int, Took] = field(default_factory=dict)
-    side_took: dict[Side, Took] = field(default_factory=dict)
+    baseline_took: dict[int, CallTime] = field(default_factory=dict)
+    side_took: dict[Side, CallTime] = field(default_factory=dict)
 
     def rule(self, workspace: Workspace) -> Ruling:
         """Whether a side's result is right with them; ``different`` where both sets show it."""
@@ -71,17 +71,17 @@ class FreshInputs:
         own = self.referee.rule(self.usual, seen.evidence, seen.inside)
         return own if own.equivalence == "different" else replace(ruling, by="inputs")
 
-    def _rule(self, workspace: Workspace, shift: int) -> tuple[Ruling, Took]:
+    def _rule(self, workspace: Workspace, shift: int) -> tuple[Ruling, CallTime]:
         """The ruling for one set of data, and what a call took."""
         reference = self._reference(shift)
         if reference is None:
-            return Ruling("unchecked"), Took()
+            return Ruling("unchecked"), CallTime()
         try:
             seen = self._look(workspace, shift, reference=reference)
         except WorkerEnded:
-            return _doubtful("its process ended on other random data"), Took()
+            return _doubtful("its process ended on other random data"), CallTime()
         except Unfit as error:
-            return Ruling("different", "script", f"it ends with {error}"), Took()
+            return Ruling("different", "script", f"it ends with {error}"), CallTime()
         ruling = self.referee.rule(reference, seen.evidence, seen.inside)
         if ruling.equivalence == "unchecked":
             return Ruling("unchecked"), seen.took
@@ -131,8 +131,8 @@ class FreshInputs:
         """A flag for a side that is at least ``own`` times as fast with the script's data, where with both other sets
         it is not. ``clock`` is that of the verdict.
         """
-        first, took = self.shifts[0], self.side_took.get(workspace.side, Took()).by(clock)
-        if own < GAIN or took <= 0 or not 0 < self.baseline_took.get(first, Took()).by(clock) < own**SHARE * took:
+        first, took = self.shifts[0], self.side_took.get(workspace.side, CallTime()).by(clock)
+        if own < GAIN or took <= 0 or not 0 < self.baseline_took.get(first, CallTime()).by(clock) < own**SHARE * took:
             return None
         if self._reference(self.shifts[1]) is None:
             return None

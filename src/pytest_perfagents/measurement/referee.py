@@ -53,7 +53,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Took:
+class CallTime:
     """Seconds of a call by two clocks; none where it was not timed."""
 
     cpu_s: float = 0.0
@@ -70,7 +70,7 @@ class Seen:
 
     evidence: Evidence
     inside: Verdict
-    took: Took = field(default_factory=Took)
+    took: CallTime = field(default_factory=CallTime)
 
 
 def look(
@@ -103,11 +103,11 @@ def look(
         shown = witness.show(store=store)
         stored = reference.evidence.stored if reference is not None else shown.stored
         inside = witness.check(stored) if stored else Verdict(None, "nothing was stored")
-        took = Took()
+        took = CallTime()
         if timed_calls:
             turn = worker.request("turn", patience.left_s, iterations=timed_calls, setups=1)
             if error_in(turn) is None:
-                took = Took(*(turn.value[name] / 1e9 / timed_calls for name in ("cpu_ns", "wall_ns")))
+                took = CallTime(*(turn.value[name] / 1e9 / timed_calls for name in ("cpu_ns", "wall_ns")))
         return Seen(shown, inside, took)
     finally:
         worker.close()
