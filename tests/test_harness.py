@@ -300,9 +300,10 @@ def test_a_side_that_fails_in_a_fork_is_admitted_without_and_the_record_says_so(
 
 
 def test_a_start_of_forks_lasts_as_long_as_its_share_of_the_template(house):
-    for shared, turns in (((), 16), (("torch",), 6)):
-        house.sides |= {BASELINE: replace(DEAR, call_s=0.02, shared=shared), HUMAN: replace(DEAR, call_s=0.02)}
-        case = house.agent(replace(DEAR, call_s=0.02), f"agent{len(shared)}")
+    for shared, turns in (((), 16), (("torch",), 8)):
+        sides = [replace(DEAR, startup_s=1.2, call_s=0.02, shared=modules) for modules in (shared, (), ())]
+        house.sides |= {BASELINE: sides[0], HUMAN: sides[1]}
+        case = house.agent(sides[2], f"agent{len(shared)}")
         assert house.evaluate()[case.id].protocol["turns"] == turns
 
 

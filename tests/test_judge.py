@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import exp, isclose
+from math import exp, isclose, log
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_perfagents.judgement.clocks import clock_for, disagreement
+from pytest_perfagents.judgement.clocks import clock_for, disagreement, log_speedups
 from pytest_perfagents.judgement.judge import Rule, compare, is_decided
 from pytest_perfagents.model import BASELINE, Category, Change, Role, Side, SideSamples
 
@@ -172,3 +172,15 @@ def test_an_interruption_of_single_turns_does_not_move_the_verdict():
         row[3] *= 50
     disturbed = SideSamples(PATCHED, 1, *(tuple(map(tuple, walls)) for _ in range(2)))
     assert compare(quiet, disturbed, clock="wall", rule=RULE).category is Category.SUCCESS_NEUTRAL
+
+
+def test_what_slows_down_a_whole_round_drops_out():
+    rounds = [(0.010, 0.005), (0.020, 0.010), (0.040, 0.020), (0.010, 0.005)]
+    before, after = zip(*rounds, strict=True)
+    assert log_speedups([before], [after]) == pytest.approx([log(2)])
+
+
+def test_a_cost_that_falls_on_a_few_turns_counts():
+    usual, dear = 0.010, 0.022
+    ratios = log_speedups([[usual] * 10], [[usual] * 7 + [dear] * 3])
+    assert exp(-ratios[0]) > 1.15  # the median of the turns would see nothing

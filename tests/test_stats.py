@@ -17,6 +17,7 @@ from pytest_perfagents.judgement.stats import (
     signed_rank_cdf,
     signed_rank_p,
     top_trimmed_mean,
+    trimmed_mean,
     walsh_averages,
 )
 
@@ -27,6 +28,15 @@ def test_top_trimmed_mean_drops_the_largest_tenth_and_nothing_else():
     assert top_trimmed_mean([*range(9), 1000.0]) == 4.0
     assert top_trimmed_mean([1.0, 2.0]) == 1.5
     assert top_trimmed_mean([5.0, 1.0, 3.0]) == 2.0
+
+
+def test_trimmed_mean_drops_a_tenth_at_either_end():
+    assert trimmed_mean([-1000.0, *range(8), 1000.0]) == 3.5
+    assert trimmed_mean([1.0, 2.0]) == 1.5
+    assert trimmed_mean([5.0, 1.0, 3.0]) == 3.0
+    assert trimmed_mean([7.0]) == 7.0
+    with pytest.raises(ValueError, match="no values"):
+        trimmed_mean([])
 
 
 def test_walsh_averages_are_all_pairs_and_each_value_itself():

@@ -88,19 +88,15 @@ def _turns(random: Random, trials: int, starts: int, spread: float) -> Floats:
 
 
 def _ratios(random: Random, layout: Floats, turns: Floats) -> Floats:
-    """Log ratios of the top-trimmed means: baseline over candidate, as `clocks.log_speedups`."""
+    """A start's log ratio, baseline over candidate, as `clocks.log_speedups` has it."""
     blocks = turns.reshape(*turns.shape[:2], TURNS // 2, 4)
     baseline_first = random.random((*blocks.shape[:3], 1)) < 0.5
     outer, inner = blocks[..., [0, 3]], blocks[..., [1, 2]]
-    baseline, candidate = np.where(baseline_first, outer, inner), np.where(baseline_first, inner, outer)
-    sides = [side.reshape(*turns.shape[:2], TURNS) for side in (baseline, candidate)]
-    means = [_trimmed_means(side + layout[..., index, None]) for index, side in enumerate(sides)]
-    ratios: Floats = np.log(means[0] / means[1])
-    return ratios
+    rounds = np.where(baseline_first, outer - inner, inner - outer).reshape(*turns.shape[:2], TURNS)
+    return _trimmed_means(rounds) + layout[..., 0] - layout[..., 1]
 
 
 def _trimmed_means(logs: Floats) -> Floats:
-    """The mean time without the slowest of six turns, as `stats.top_trimmed_mean` has it."""
-    times = np.exp(logs)
-    means: Floats = (times.sum(axis=-1) - times.max(axis=-1)) / (TURNS - 1)
+    """The mean without the smallest and the largest of six rounds, as `stats.trimmed_mean` has it."""
+    means: Floats = (logs.sum(axis=-1) - logs.max(axis=-1) - logs.min(axis=-1)) / (TURNS - 2)
     return means

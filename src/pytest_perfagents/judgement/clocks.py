@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import exp, isinf, log
 
-from pytest_perfagents.judgement.stats import hodges_lehmann, top_trimmed_mean
+from pytest_perfagents.judgement.stats import hodges_lehmann, trimmed_mean
 from pytest_perfagents.model import SideSamples
 
 BUSY_SHARE, LEAST_SHARE = 0.95, 0.75
@@ -16,9 +16,13 @@ FLAGGED, LEAST_FLAGGED = 0.99, log(1.05)
 
 
 def log_speedups(baseline: Sequence[Sequence[float]], candidate: Sequence[Sequence[float]]) -> list[float]:
-    """Per start, the log of the ratio of the top-trimmed means: positive where the candidate is faster."""
+    """Per start, the trimmed mean over its rounds of the log ratio of both sides' turns: positive where it is faster.
+
+    The turns of a round are neighbours in time: what slows the machine down slows both, and drops out of their ratio.
+    The mean and not the median, which hides costs that fall on few turns (a garbage collection, a resize).
+    """
     return [
-        log(max(top_trimmed_mean(before), TICK_S) / max(top_trimmed_mean(after), TICK_S))
+        trimmed_mean([log(max(one, TICK_S) / max(other, TICK_S)) for one, other in zip(before, after, strict=True)])
         for before, after in zip(baseline, candidate, strict=True)
     ]
 

@@ -26,6 +26,18 @@ def top_trimmed_mean(values: Sequence[float], share: float = 0.1) -> float:
     return float(np.mean(ordered[: len(ordered) - dropped]))
 
 
+def trimmed_mean(values: Sequence[float], share: float = 0.1) -> float:
+    """Mean without the ``share`` smallest and largest values, at least one at either end where there are three.
+
+    Wilcox, *Introduction to Robust Estimation and Hypothesis Testing*, 5th ed., section 3.3.
+    """
+    ordered = sorted(values)
+    if not ordered:
+        raise ValueError("the mean of no values")
+    dropped = min(ceil(share * len(ordered)), (len(ordered) - 1) // 2)
+    return float(np.mean(ordered[dropped : len(ordered) - dropped]))
+
+
 def walsh_averages(values: Sequence[float]) -> Floats:
     """All ``n (n + 1) / 2`` pairwise averages, each value with itself too, sorted.
 

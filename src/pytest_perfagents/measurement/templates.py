@@ -16,7 +16,7 @@ from pytest_perfagents.judgement.schedule import StartPlan
 
 DEAR_S = 1.0
 """A start-up longer than this is worth a template, and a call or a start-up longer than this the larger budget."""
-STARTS = 5
+STARTS = 2
 """Of one template."""
 
 

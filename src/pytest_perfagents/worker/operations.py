@@ -19,7 +19,8 @@ from pytest_perfagents.worker.gpu import Gpu
 from pytest_perfagents.worker.importing import SCRIPT_MODULE, new_module, set_import_path
 from pytest_perfagents.worker.originals import Originals, make_seal
 from pytest_perfagents.worker.rebuilding import Rebuilder
-from pytest_perfagents.worker.recorder import Recorder, collected, make_keeper, make_sizes, summed
+from pytest_perfagents.worker.recorder import Recorder, collected, make_keeper, summed
+from pytest_perfagents.worker.scattering import make_scatter
 from pytest_perfagents.worker.script_text import benchmark_tests, bound_names, read_script, style_of
 from pytest_perfagents.worker.seeding import SHIFT, SeedShifter, make_shift, seed_all
 from pytest_perfagents.worker.settings import changed, make_settings
@@ -53,8 +54,7 @@ class Script:
         self._style = self._file = ""
         self._functions: dict[str, Any] = {}
         self._data: list[Any] = []
-        self._ballast: list[bytes] = []
-        self._sizes, self._keep = make_sizes(), make_keeper()
+        self._scatter, self._keep = make_scatter(), make_keeper()
         self._results: list[Any] = []
         self._seal = make_seal((StructureWriter,))
         self._shift: int | None = None
@@ -165,15 +165,6 @@ class Script:
             total.update(summed(total, taken))
         return {**total, "results": results}
 
-    def _scatter(self) -> None:
-        """Fill memory with blocks of random sizes, so that the next data do not lie where the last ones did.
-
-        How data are aligned can make a tenth of the time of what works on them, and stays the same otherwise. After
-        Curtsinger and Berger, Stabilizer: statistically sound performance evaluation, ASPLOS 2013.
-        """
-        self._loud()
-        self._ballast[:] = [bytes(size) for size in self._sizes()]
-
     def _make_data(self) -> tuple[int, int]:
         """Give the last data up and call ``setup()``; nanoseconds of both by wall and CPU clock."""
         self._phase = "setup"
@@ -182,6 +173,7 @@ class Script:
         began, cpu = self._clock(), self._cpu_clock()
         self._data.clear()
         freed = self._clock() - began, self._cpu_clock() - cpu
+        self._loud()
         self._scatter()
         if self._shift is not None:
             seed_all(self._shift)

@@ -100,17 +100,6 @@ def make_keeper() -> Callable[[list[Any], list[Any], int], None]:
     return keep
 
 
-def make_sizes() -> Callable[[], list[int]]:
-    """``sizes()``: numbers of bytes between 512 and 128 K, as many small as large, by the kernel's noise."""
-    urandom, number_of = os.urandom, int.from_bytes
-
-    def sizes() -> list[int]:
-        noise = urandom(24)
-        return [(number_of(noise[at : at + 2], "little") | 65536) >> (noise[at + 2] % 8) for at in range(0, 24, 3)]
-
-    return sizes
-
-
 def summed(total: Mapping[str, Any], taken: dict[str, Any]) -> dict[str, Any]:
     """Two timed calls as one: times add up, memory is the larger; the rest is the later one's."""
     for name in ("wall_ns", "cpu_ns", "cuda_ms", "stream_ms"):
