@@ -15,7 +15,7 @@ from pytest_perfagents.model import Category, Change, Comparison, SideSamples
 LEAST_CHANGE = log(1.01)
 SAME_MARGIN = log(1.02)
 MARGIN = 1.5
-STOPPING_COST = 0.13
+STOPPING_COST = 0.1
 
 
 @dataclass(frozen=True, slots=True)
