@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +16,7 @@ from canned import failed, measured
 from cases import case_of
 
 from pytest_perfagents.model import Blame, Role, Stage
+from pytest_perfagents.recorded.importing import import_records
 from pytest_perfagents.store import ResultsWriter, outcome_to_json
 
 OTHER = "1a2b9999" + "0" * 32
@@ -354,6 +356,20 @@ def test_a_recorded_failure_has_its_output(imported):
     run = "vllm/1a2b3c4d/trae/gpt-5/2025-10-10_00-13-09/vllm_core-0002"
     why = imported.told(run, "old.json", columns=120)["Why it was not measured"]
     assert "RuntimeError: no such device" in why and "Standard error" in why and "script" in why
+
+
+def test_every_record_of_the_corpus_is_explained(house):
+    corpus = Path(os.environ.get("PERFAGENTS_CORPUS") or Path(__file__).parents[2] / "shared" / "corpus")
+    if not (corpus / "eval").is_dir():
+        pytest.skip(f"no recorded evaluations under {corpus} (set PERFAGENTS_CORPUS)")
+    imported = import_records([corpus / "eval", corpus / "threeway"]).outcomes
+    house.store(*imported)
+    done = house.show("results", "--all")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines.count("Again") == len({outcome.case.id for outcome in imported})
+    assert lines.count("Verdict") + lines.count("Why it was not measured") == lines.count("Again")
+    assert all(line.isprintable() for line in lines)
 
 
 # For programs

@@ -15,6 +15,7 @@ from pytest_perfagents.report.explanation.parts import Fact, facts
 from pytest_perfagents.report.explanation.types import Explained
 
 _PACKAGES = 4
+_METRICS = 6
 
 
 def head_part(told: Explained, style: str) -> Iterator[RenderableType]:
@@ -74,7 +75,11 @@ def _recorded(protocol: Mapping[str, Any]) -> Iterator[Fact]:
     recorded = protocol.get("recorded") or {}
     if recorded.get("file"):
         yield "recorded in", Path(str(recorded["file"]))
-    for name in ("kind", "status", "error", "damage"):
+    for name in ("kind", "status", "error", "damage", "metric"):
         yield f"its {name}", clean(str(recorded.get(name) or ""))
+    for side, numbers in (recorded.get("metrics") or {}).items():
+        told = [f"{name} {value:g}" for name, value in list(numbers.items())[:_METRICS]]
+        more = f" and {len(numbers) - _METRICS} more" if len(numbers) > _METRICS else ""
+        yield f"its {side}", clean(", ".join(told) + more)
     for contradiction in recorded.get("contradictions") or ():
         yield "against it", clean(str(contradiction))

@@ -16,12 +16,14 @@ def read_patch_text(outcome: Outcome) -> PatchText:
     """Never raises: a file that is gone, too large or unreadable is told in ``state``."""
     run = outcome.case.run
     if not run.has_patch:
-        return PatchText(run.patch, "the agent left none")
+        return PatchText(None, "the agent left none")
     try:
         size = run.patch.stat().st_size
         content = run.patch.read_bytes() if size <= MAX_BYTES else None
+    except FileNotFoundError:
+        return _missing(outcome)
     except OSError as error:
-        return PatchText(run.patch, _missing(outcome, error), is_doubtful=True)
+        return PatchText(run.patch, f"cannot be read: {error.strerror}", is_doubtful=True)
     if content is None:
         return PatchText(run.patch, f"{size / 1e6:.0f} MB large: look at it with a pager", is_doubtful=True)
     patch = patch_in(content) if run.patch.suffix == ".jsonl" else content
@@ -29,13 +31,12 @@ def read_patch_text(outcome: Outcome) -> PatchText:
     return PatchText(run.patch, state, patch.decode("utf-8", "backslashreplace"), is_doubtful)
 
 
-def _missing(outcome: Outcome, error: OSError) -> str:
-    if not isinstance(error, FileNotFoundError):
-        return f"cannot be read: {error.strerror}"
+def _missing(outcome: Outcome) -> PatchText:
     if outcome.protocol.get("recorded"):
-        return "not beside the record"
+        return PatchText(None, "not beside the record; it lies with the agent's run")
     known = outcome.patch_sha256[:_SHOWN_DIGITS]
-    return "the file is gone since it was evaluated" + (f"; its sha256 began {known}" if known else "")
+    state = "the file is gone since it was evaluated" + (f"; its sha256 began {known}" if known else "")
+    return PatchText(outcome.case.run.patch, state, is_doubtful=True)
 
 
 def _state(outcome: Outcome, digest: str) -> tuple[str, bool]:

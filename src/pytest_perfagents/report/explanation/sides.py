@@ -40,10 +40,9 @@ def sides_part(outcome: Outcome) -> Iterator[RenderableType]:
 def _cells(side: SideSamples, clock: str) -> list[str]:
     """Medians over all turns by the clock that decides and by the wall's; what was recorded of a side without any."""
     if not side.wall_s:
-        stated = side.stated
-        mean, middle = (stated.mean_s, stated.median_s) if stated else (None, None)
-        text = f"{_ms(mean)} mean" if mean is not None else f"{_ms(middle)} median"
-        return [text, "-", "-", "-", "-"]
+        stated = {"mean": side.stated.mean_s, "median": side.stated.median_s} if side.stated else {}
+        told = [f"{_ms(seconds)} {name}" for name, seconds in stated.items() if seconds is not None]
+        return [", ".join(told) or "-", "-", "-", "-", "-"]
     turns = sorted({len(start) for start in side.wall_s})
     counts = str(turns[0]) if len(turns) == 1 else f"{turns[0]}-{turns[-1]}"
     times = [_ms(median(flat_samples(side, each))) for each in (clock, "wall")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from math import ceil, exp, inf, isfinite, log
@@ -91,7 +91,8 @@ def plot(rows: Sequence[Row], columns: int, bound: float | None) -> list[str]:
     heights = [_heights(row, axis).values() for group, axis in groups for row in group]
     unit = max(1, ceil(max(max(each, default=1) for each in heights) / MOST_ROWS))
     lines = [line for group, axis in groups for line in _drawn(group, axis, unit, bound)]
-    return [*lines, _legend(unit, bound, any(axis.holds(0.0) for _, axis in groups))]
+    axes = [axis for _, axis in groups]
+    return [*lines, _legend(unit, _marks(axes, 0.0), bound is not None and _marks(axes, -bound, bound))]
 
 
 def _axis(rows: Sequence[Row], columns: int, *marks: float) -> Axis:
@@ -161,7 +162,12 @@ def _named(name: str, line: str) -> str:
     return f"{name:{NAME_WIDTH}} {line}".rstrip()
 
 
-def _legend(unit: int, bound: float | None, has_baseline: bool) -> str:
+def _marks(axes: Iterable[Axis], *values: float) -> bool:
+    """Whether one of the values stands on an axis."""
+    return any(axis.holds(value) for axis in axes for value in values)
+
+
+def _legend(unit: int, has_baseline: bool, has_threshold: bool) -> str:
     parts = [f"o {unit} start{'s'[: unit != 1]}", "[--x--] estimate, interval"]
     parts += ["| the baseline's speed"] if has_baseline else ["the baseline's speed, 1, lies beyond"]
-    return "   ".join([*parts, *([": threshold"] if bound is not None and has_baseline else [])])
+    return "   ".join([*parts, *([": threshold"] if has_threshold else [])])

@@ -12,12 +12,12 @@ from pytest_perfagents.model import Outcome
 
 @dataclass(frozen=True, slots=True)
 class PatchText:
-    """The run's patch as it is now: ``text`` is None where there is none to show.
+    """The run's patch as it is now: ``text`` is None where there is none to show, ``file`` where none is known to be.
 
     ``state`` says whether it is what was evaluated, and ``is_doubtful`` where it is known not to be.
     """
 
-    file: Path
+    file: Path | None
     state: str
     text: str | None = None
     is_doubtful: bool = False
