@@ -345,7 +345,9 @@ def test_a_recorded_speedup_is_told_as_recorded(imported):
     listed = imported.show("1a2b3c4d", "old.json").stdout.splitlines()
     told = imported.told(listed[0], "old.json", columns=120)
     assert "1.50x as recorded" in told["Verdict"] and "no interval" in told["Verdict"]
-    assert "baseline  12.00 mean" in told["Sides"] and "patched    8.00 mean" in told["Sides"]
+    sides = {line.split()[0]: line.split()[1:] for line in told["Sides"].splitlines() if line}
+    assert sides["baseline"] == ["12.00", "mean,", "12.00", "median", *"----"]
+    assert sides["patched"][:2] == ["8.00", "mean,"]
     assert "no samples" in told["Starts"]
     assert "not beside the record" in told["Patch"]
     assert "test_results.json" in told[""] and "its status     success" in told[""]
