@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ from pytest_perfagents.model import (
     Side,
     Stage,
 )
+from pytest_perfagents.records import outcome_from_json, outcome_to_json
 
 COMMIT = Commit("minivllm", "1a2b3c4d" + "0" * 32, "f" * 40)
 PATCH = b"""\
@@ -469,6 +471,14 @@ def test_the_fingerprint_follows_patch_script_and_protocol(house):
     assert after_script != before
     case.run.patch.write_bytes(PATCH + b"\n")
     assert fingerprint(case, house.config) != after_script
+
+
+def test_an_outcome_says_which_text_of_the_patch_it_is_about(house):
+    patched, without = house.agent(ScriptedSide()), house.agent(None, "codex", patch=None)
+    outcomes = house.evaluate()
+    assert outcomes[patched.id].patch_sha256 == sha256(PATCH).hexdigest()
+    assert outcomes[without.id].patch_sha256 == ""
+    assert outcome_from_json(outcome_to_json(outcomes[patched.id])).patch_sha256 == sha256(PATCH).hexdigest()
 
 
 def test_progress_names_the_commit(house):

@@ -13,7 +13,8 @@ from pytest_perfagents.config import Config, RepoConfig
 from pytest_perfagents.model import UsageError
 from pytest_perfagents.recorded.importing import import_records
 from pytest_perfagents.records import outcome_from_json, outcome_to_json
-from pytest_perfagents.report.terminal import Screen, render
+from pytest_perfagents.report.consoles import Screen
+from pytest_perfagents.report.terminal import render
 
 
 def imported(root, *more, config=None):

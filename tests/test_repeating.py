@@ -37,6 +37,14 @@ def test_the_command_repeats_that_run_alone_from_any_folder(two_failures, tmp_pa
     assert again["outcomes"][0]["evidence"]["command"] == second["evidence"]["command"]
 
 
+def test_a_measured_run_can_be_repeated_too(project):
+    project.add_run("SUCCESS_NEUTRAL")
+    (record,) = reported(project, "--agent", "trae", "--perf-seed=7").values()
+    words = shlex.split(record["evidence"]["command"])
+    assert words[:2] == ["pytest", "--perf-seed=7"]
+    assert words[2].startswith(f"{project.folder}/perfagents.toml::minivllm-1a2b3c4d::trae-gpt-5[")
+
+
 def test_it_measures_as_this_session_did(two_failures):
     options = ("--perf-sides", "baseline,patched", "--perf-threshold=10%", "--perf-mode=script", "--perf-seed=7")
     record = next(iter(reported(two_failures, "--agent", "trae", *options).values()))

@@ -7,8 +7,9 @@ from canned import failed, measured
 from cases import case_of
 
 from pytest_perfagents.records import outcome_to_json
+from pytest_perfagents.report.consoles import Screen
 from pytest_perfagents.report.json_report import report_to_json
-from pytest_perfagents.report.terminal import MOST_ROWS, Screen, render
+from pytest_perfagents.report.terminal import MOST_ROWS, render
 
 
 def records(*outcomes):

@@ -11,9 +11,8 @@ import click
 
 from pytest_perfagents.config import Config, load_config
 from pytest_perfagents.model import UsageError
-from pytest_perfagents.subcommands import importing, reporting
+from pytest_perfagents.subcommands import importing, reporting, showing
 from pytest_perfagents.subcommands.options import config_option
-from pytest_perfagents.subcommands.sections import show_section
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -81,34 +80,10 @@ def _megabytes(size: int) -> str:
     return f"{max(size, 0) / 1e6:.1f} MB"
 
 
-@commands.command()
-@click.argument("results", type=click.Path(path_type=Path))
-def show(results: Path) -> None:
-    """Show the terminal section again, and what --perf-calibrate has found.
-
-    RESULTS is a run's folder, a folder of runs (its latest), or a --perf-json file.
-    """
-    from pytest_perfagents.calibrations import load_calibrations, newest
-    from pytest_perfagents.report.calibration import render_calibrations
-    from pytest_perfagents.store import latest_run, load_results
-
-    calibrations = newest(load_calibrations(results))
-    if calibrations:
-        click.echo(render_calibrations(calibrations))
-    if results.is_dir() and not any(results.glob("outcomes*.jsonl")):
-        run = latest_run(results)
-        if run is None and calibrations:
-            return
-        results = results / (run or "")
-    stored = load_results(results)
-    show_section(list(stored.records.values()), where=str(results))
-    if stored.damaged:
-        click.echo(f"{stored.damaged} unfinished line(s) passed over", err=True)
-
-
 commands.add_command(importing.import_)
 commands.add_command(reporting.report)
 commands.add_command(reporting.compare)
+commands.add_command(showing.show)
 
 
 def main() -> None:

@@ -142,6 +142,7 @@ class Evaluator:
         return replace(
             outcome,
             fingerprint=fingerprint(outcome.case, self.config),
+            patch_sha256=_patch_digest(outcome.case),
             started_at=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
             duration_s=round(took_s, 3),
         )
@@ -183,7 +184,7 @@ def fingerprint(case: Case, config: Config) -> str:
     parts = {
         "case": case.id,
         "commit": case.run.commit.arena,
-        "patch": _digest(case.run.patch) if case.run.has_patch else "",
+        "patch": _patch_digest(case),
         "script": _script_digest(case),
         "repo": {k: str(v) for k, v in asdict(repo).items()} if repo else None,
         "protocol": {k: str(v) for k, v in asdict(config.protocol).items()},
@@ -196,6 +197,10 @@ def fingerprint(case: Case, config: Config) -> str:
 @lru_cache(maxsize=4096)
 def _digest_of(path: Path, size: int, modified_ns: int) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _patch_digest(case: Case) -> str:
+    return _digest(case.run.patch) if case.run.has_patch else ""
 
 
 def _script_digest(case: Case) -> str:

@@ -381,7 +381,7 @@ class Outcome:
 
     ``sides`` maps ``baseline``/``human``/``patched`` to their samples. ``counts`` are instructions per call where they
     were asked for. ``fingerprint`` changes when the patch, the
-    script, the commits, the environment or the protocol does.
+    script, the commits, the environment or the protocol does; ``patch_sha256`` is of the patch's file, as evaluated.
     """
 
     case: Case
@@ -394,6 +394,7 @@ class Outcome:
     protocol: Mapping[str, Any] = field(default_factory=dict)
     counts: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
+    patch_sha256: str = ""
     started_at: str = ""
     duration_s: float = 0.0
 

@@ -92,6 +92,7 @@ def outcome_to_json(outcome: Outcome, overrides: Mapping[str, str] | None = None
         "started_at": outcome.started_at,
         "duration_s": outcome.duration_s,
         "fingerprint": outcome.fingerprint,
+        "patch_sha256": outcome.patch_sha256,
         "script": str(outcome.case.script) if outcome.case.script else None,
         "source": {name: getattr(run, name) for name in _RUN_FACTS},
     }
@@ -122,6 +123,7 @@ def outcome_from_json(record: Mapping[str, Any]) -> Outcome:
         protocol=record["protocol"],
         counts=record.get("counts", {}),
         fingerprint=record["fingerprint"],
+        patch_sha256=record.get("patch_sha256", ""),
         started_at=record["started_at"],
         duration_s=record["duration_s"],
     )

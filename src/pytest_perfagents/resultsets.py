@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import msgspec
 
 from pytest_perfagents.analysis.entries import Entry, with_one_name_per_model
 from pytest_perfagents.model import UsageError
-from pytest_perfagents.records import REPORT_SCHEMA
+from pytest_perfagents.records import REPORT_SCHEMA, Json
 
 _decode = msgspec.json.Decoder(Entry).decode
 _HEAD = 4096
@@ -46,6 +46,15 @@ class ResultSet:
         return f"{self.read} outcomes read from {self.files} file{'s'[: self.files != 1]}{later}{damaged}"
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A run's outcome with its thousands of times, its file, and how many others of the run it replaces."""
+
+    record: Json
+    file: Path
+    replaced: int = 0
+
+
 class _Report(msgspec.Struct):
     outcomes: list[msgspec.Raw]
     schema: str = ""
@@ -59,11 +68,11 @@ def read_results(paths: Sequence[Path]) -> ResultSet:
     Raises:
         UsageError: there is no such thing, or it holds nothing of ours.
     """
-    files = list({file.resolve(): file for path in paths for file in _files(path)}.values())
+    files = _all_files(paths)
     last: dict[str, Entry] = {}
     damaged: list[Damage] = []
     read = 0
-    for found in (found for file in files for found in _outcomes(file)):
+    for found, _ in (found for file in files for found in _decoded(file)):
         if isinstance(found, Damage):
             damaged.append(found)
             continue
@@ -73,6 +82,27 @@ def read_results(paths: Sequence[Path]) -> ResultSet:
             last[found.id] = found
     entries = with_one_name_per_model(sorted(last.values(), key=lambda entry: entry.id))
     return ResultSet(tuple(entries), len(files), read, read - len(last), tuple(damaged))
+
+
+def read_whole(paths: Sequence[Path], ids: Collection[str]) -> dict[str, Whole]:
+    """The outcomes of those runs, whole, by id; of several the one that `read_results` takes."""
+    kept: dict[str, tuple[str, Whole]] = {}
+    for file in _all_files(paths):
+        for found, text in _decoded(file):
+            if isinstance(found, Damage) or found.id not in ids:
+                continue
+            when, known = kept.get(found.id, ("", None))
+            replaced = 0 if known is None else known.replaced + 1
+            if known is None or when <= _when(found):
+                kept[found.id] = _when(found), Whole(msgspec.json.decode(text), file, replaced)
+            else:
+                kept[found.id] = when, Whole(known.record, known.file, replaced)
+    return {each: whole for each, (_, whole) in kept.items()}
+
+
+def _all_files(paths: Sequence[Path]) -> list[Path]:
+    """The files at all paths, each once."""
+    return list({file.resolve(): file for path in paths for file in _files(path)}.values())
 
 
 def _when(entry: Entry) -> str:
@@ -95,16 +125,24 @@ def _is_report(file: Path) -> bool:
         return REPORT_SCHEMA.encode() in content.read(_HEAD)
 
 
-def _outcomes(file: Path) -> Iterator[Entry | Damage]:
-    return _of_lines(file) if file.suffix == ".jsonl" else _of_report(file)
+Text = bytes | msgspec.Raw
 
 
-def _of_lines(file: Path) -> Iterator[Entry | Damage]:
+def _decoded(file: Path) -> Iterator[tuple[Entry | Damage, Text]]:
+    """Every outcome of a file, or what is amiss with it, beside the text that it was read from."""
+    for place, text in _of_lines(file) if file.suffix == ".jsonl" else _of_report(file):
+        try:
+            yield _decode(text), text
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            yield Damage(str(file), place, str(error)), text
+
+
+def _of_lines(file: Path) -> Iterator[tuple[int, Text]]:
     with file.open("rb") as lines:
-        yield from _decoded(file, ((number, line) for number, line in enumerate(lines, 1) if line.strip()))
+        yield from ((number, line) for number, line in enumerate(lines, 1) if line.strip())
 
 
-def _of_report(file: Path) -> Iterator[Entry | Damage]:
+def _of_report(file: Path) -> Iterator[tuple[int, Text]]:
     try:
         report = msgspec.json.decode(file.read_bytes(), type=_Report)
     except msgspec.ValidationError:
@@ -113,12 +151,4 @@ def _of_report(file: Path) -> Iterator[Entry | Damage]:
         raise UsageError(f"{file}: not JSON, or cut off ({error}); write it again with --perf-json") from None
     if report.schema != REPORT_SCHEMA:
         raise UsageError(f"{file}: not a {REPORT_SCHEMA} file; give a run's folder or a --perf-json file")
-    yield from _decoded(file, enumerate(report.outcomes, 1))
-
-
-def _decoded(file: Path, texts: Iterable[tuple[int, bytes | msgspec.Raw]]) -> Iterator[Entry | Damage]:
-    for place, text in texts:
-        try:
-            yield _decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            yield Damage(str(file), place, str(error))
+    yield from enumerate(report.outcomes, 1)

@@ -47,8 +47,10 @@ class Selection:
         return bool(self.agents or self.models or self.commits or self.repos)
 
 
-def select(runs: Iterable[AgentRun], selection: Selection, config: Config) -> list[AgentRun]:
-    """The runs that every part of the selection means, in their order.
+def select(
+    runs: Iterable[AgentRun], selection: Selection, config: Config, options: Mapping[str, str] = OPTIONS
+) -> list[AgentRun]:
+    """The runs that every part of the selection means, in their order; ``options`` names the parts in messages.
 
     Raises:
         UsageError: a name that means no run (with what there is), or names that mean no run together.
@@ -58,10 +60,10 @@ def select(runs: Iterable[AgentRun], selection: Selection, config: Config) -> li
     for part, tests in parts.items():
         for term, test in tests.items():
             if not any(map(test, runs)):
-                raise UsageError(_unknown(part, term, runs, config))
+                raise UsageError(_unknown(part, term, runs, config, options[part]))
     kept = [run for run in runs if _passes(run, parts.values())]
     if parts and not kept:
-        raise UsageError(_nothing_together(parts, runs))
+        raise UsageError(_nothing_together(parts, runs, options))
     return kept
 
 
@@ -163,7 +165,7 @@ def _is_glob(term: str) -> bool:
     return any(letter in term for letter in "*?[")
 
 
-def _unknown(part: str, term: str, runs: Sequence[AgentRun], config: Config) -> str:
+def _unknown(part: str, term: str, runs: Sequence[AgentRun], config: Config, option: str) -> str:
     known = Counter(_name_in(part, run) for run in runs)
     if part == "repos":
         known.update(dict.fromkeys(config.repos, 0))
@@ -174,7 +176,7 @@ def _unknown(part: str, term: str, runs: Sequence[AgentRun], config: Config) -> 
     there = ", ".join(f"{name} ({count})" for name, count in sorted(known.items())[:LISTED])
     more = f", … {len(known) - LISTED} more" if len(known) > LISTED else ""
     none = f"none: no agent run lies under {', '.join(map(str, config.runs)) or 'no folder at all'}"
-    missed = f"{OPTIONS[part]} {term}: no run is of that name{did_you_mean(term, near)}"
+    missed = f"{option} {term}: no run is of that name{did_you_mean(term, near)}"
     return f"{missed}\nthere is: {there or none}{more}"
 
 
@@ -186,7 +188,9 @@ def _name_in(part: str, run: AgentRun) -> str:
     return run.commit.repo if part == "repos" else run.commit.short or "(unknown)"
 
 
-def _nothing_together(parts: Mapping[str, Mapping[str, Test]], runs: Sequence[AgentRun]) -> str:
-    typed = {part: f"{OPTIONS[part]} {','.join(tests)}" for part, tests in parts.items()}
+def _nothing_together(
+    parts: Mapping[str, Mapping[str, Test]], runs: Sequence[AgentRun], options: Mapping[str, str]
+) -> str:
+    typed = {part: f"{options[part]} {','.join(tests)}" for part, tests in parts.items()}
     alone = (f"{typed[part]} ({sum(_passes(run, [tests]) for run in runs)})" for part, tests in parts.items())
     return f"no run is in {' and '.join(typed.values())} together; runs in each: {', '.join(alone)}"

@@ -17,10 +17,15 @@ def shown(value: Cell, kind: Kind) -> str:
 
 def clean(text: str) -> str:
     """One line without anything that a terminal would obey: others' words, of agents and measured code, stand in it."""
-    words = " ".join(text.split())
-    if not words.isprintable():
-        words = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in words)
+    words = escaped(" ".join(text.split()))
     return words if len(words) <= MOST_CHARACTERS else f"{words[: MOST_CHARACTERS - 4]} ..."
+
+
+def escaped(line: str) -> str:
+    """The line with its blanks, and without anything that a terminal would obey."""
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
 
 
 def duration(seconds: float) -> str:

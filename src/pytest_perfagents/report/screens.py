@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from io import StringIO
 
 from rich.cells import cell_len
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
 from pytest_perfagents.analysis.tables import NUMBERS, Column, Document, Kind, Section, Table
 from pytest_perfagents.report.cells import clean, shown
+from pytest_perfagents.report.consoles import Screen, console_for, text_of
 from pytest_perfagents.report.pages import ROWS, rest_line, shown_rows
-from pytest_perfagents.report.terminal import Screen
 
-NARROWEST = 40
 _GAP = 2
 _FOLDED = 24
 """What a column that may fold has at least."""
@@ -24,23 +22,12 @@ _FOLDED = 24
 
 def to_screen(document: Document, screen: Screen, *, rows: int = ROWS) -> str:
     """The whole report; ``rows`` of a long table are shown, 0 is all."""
-    console = Console(
-        file=StringIO(),
-        width=max(screen.width, NARROWEST),
-        force_terminal=screen.colour,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        color_system="standard" if screen.colour else None,
-        legacy_windows=False,
-    )
+    console = console_for(screen)
     console.print(Text(clean(document.title), style="bold"))
     for section in document.sections:
         for part in _section(section, rows, console.width):
             console.print(part)
-    assert isinstance(console.file, StringIO)
-    lines = (line.rstrip() for line in console.file.getvalue().splitlines())
-    return "\n".join(lines).encode(screen.encoding, "replace").decode(screen.encoding) + "\n"
+    return text_of(console, screen)
 
 
 def _section(section: Section, rows: int, width: int) -> Iterable[RenderableType]:

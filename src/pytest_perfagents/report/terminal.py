@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +16,7 @@ from pytest_perfagents.diagnosis.causes import group_causes, recoverable
 from pytest_perfagents.model import Category, Change, Outcome
 from pytest_perfagents.records import outcome_from_json
 from pytest_perfagents.report.calibration import machine_lines, share
+from pytest_perfagents.report.consoles import Screen, console_for, text_of
 from pytest_perfagents.report.counts import count_line
 from pytest_perfagents.report.totals import runs_of, totals_line, waited_line
 
@@ -24,20 +24,11 @@ FEW_RUNS = 3
 MOST_ROWS = 200
 TITLES = ("commit", "agent", "speedup", "interval", "verdict", "human", "of human", "detects", "result")
 FALSE_DISCOVERIES = 0.05
-_STYLES = {
+STYLES = {
     Category.SUCCESS_IMPROVEMENT: "green",
     Category.SUCCESS_REGRESSION: "red",
     Category.SUCCESS_INCONCLUSIVE: "yellow",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Screen:
-    """Where the section goes: columns, whether colours are welcome, and what characters can be shown."""
-
-    width: int
-    colour: bool = False
-    encoding: str = "utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +57,7 @@ def render(
 ) -> str:
     """The section's text without its title; ``records`` as `records.outcome_to_json` makes them."""
     outcomes = [outcome_from_json(record) for record in sorted(records, key=lambda record: str(record["id"]))]
-    console = Console(
-        file=StringIO(),
-        width=max(screen.width, 40),
-        force_terminal=screen.colour,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        color_system="standard" if screen.colour else None,
-        legacy_windows=False,
-        soft_wrap=False,
-    )
+    console = console_for(screen)
     for part in _parts(outcomes, console.width):
         is_command = isinstance(part, Text) and part.no_wrap is True  # to be copied, so never broken up
         console.print(part, soft_wrap=is_command)
@@ -86,9 +67,7 @@ def render(
     console.print(Text(totals_line(records, not_run=not_run, resumed=resumed), style="bold"))
     if where is not None:
         console.print(Text(f"results: {where}"), soft_wrap=True)
-    assert isinstance(console.file, StringIO)
-    lines = (line.rstrip() for line in console.file.getvalue().splitlines())
-    return "\n".join(lines).encode(screen.encoding, "replace").decode(screen.encoding) + "\n"
+    return text_of(console, screen)
 
 
 def _parts(outcomes: Sequence[Outcome], width: int) -> Iterable[RenderableType]:
@@ -98,11 +77,11 @@ def _parts(outcomes: Sequence[Outcome], width: int) -> Iterable[RenderableType]:
         yield from [_table(shown)] if _width(shown) <= width else map(_stacked, shown)
         if len(lines) > MOST_ROWS:
             yield Text(f"... and {len(lines) - MOST_ROWS} more in the results")
-        yield from _undecided(outcomes)
+        yield from undecided(outcomes)
         yield from _flags(outcomes)
         yield from _discoveries(outcomes)
         yield from _counted(outcomes)
-        yield from _calibrated(outcomes)
+        yield from calibrated(outcomes)
         states = [outcome.environment.get("state", {}) for outcome in outcomes if outcome.comparison is not None]
         yield from (Text(line, style="yellow") for line in machine_lines(states))
         yield Text("")
@@ -127,7 +106,7 @@ def _parts(outcomes: Sequence[Outcome], width: int) -> Iterable[RenderableType]:
 def _lines(outcomes: Sequence[Outcome]) -> list[Line]:
     measured = [outcome for outcome in outcomes if outcome.comparison is not None]
     labels = Counter(label for outcome in measured for label in _labels(outcome))
-    return [_line(outcome, labels) for outcome in measured]
+    return [line_of(outcome, labels) for outcome in measured]
 
 
 def _labels(outcome: Outcome) -> list[tuple[str, str]]:
@@ -136,7 +115,8 @@ def _labels(outcome: Outcome) -> list[tuple[str, str]]:
     return [(run.commit.name, name) for name in (run.alias, f"{run.alias} {run.run}", f"{run.alias} {run.item}")]
 
 
-def _line(outcome: Outcome, labels: Mapping[tuple[str, str], int]) -> Line:
+def line_of(outcome: Outcome, labels: Mapping[tuple[str, str], int]) -> Line:
+    """What is shown of a measured outcome; ``labels`` counts the runs that a label means."""
     comparison, human = outcome.comparison, outcome.human
     assert comparison is not None
     names = _labels(outcome)
@@ -151,7 +131,7 @@ def _line(outcome: Outcome, labels: Mapping[tuple[str, str], int]) -> Line:
         share=_share_of_human(outcome),
         detects=share(comparison.detectable),
         checks=_checks(outcome),
-        style=_STYLES.get(outcome.category, ""),
+        style=STYLES.get(outcome.category, ""),
     )
 
 
@@ -232,7 +212,7 @@ def _stacked(line: Line) -> RenderableType:
     return text
 
 
-def _undecided(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
+def undecided(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
     """What would decide the inconclusive runs, by commit: its runs are measured together.
 
     "Or more", since the spread over the starts is itself known from a few. No budget leads beyond the last look.
@@ -290,7 +270,7 @@ def _counted(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
             yield Text(f"{_label(outcome)}: {count_line(outcome.counts)}{decided}")
 
 
-def _calibrated(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
+def calibrated(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
     """What ``--perf-calibrate`` found on this machine for the commits that were measured."""
     known = {
         outcome.case.run.commit.name: outcome.protocol["calibration"]

@@ -71,12 +71,13 @@ class Evaluation:
         self._stack.close()
 
     def record(self, outcome: Outcome) -> dict[str, Any]:
-        """The outcome as it is stored and reported; where something was tried and failed, with how to try it again."""
+        """The outcome as it is stored and reported; where something was tried, with the command that tries it again."""
         record = outcome_to_json(outcome, self.settings.config.outcomes, self.settings.gates)
         if self.plan.replayed:
             return record
         node = self._nodes.get(outcome.case.id)
-        if outcome.failure is not None and outcome.failure.stage is not Stage.DISCOVER and node is not None:
+        was_tried = outcome.failure is None or outcome.failure.stage is not Stage.DISCOVER
+        if was_tried and node is not None:
             command = command_for(self.plan.config, self.settings.config.file, node)
             record["evidence"] = with_command(record["evidence"], command)
         return record

@@ -130,7 +130,8 @@ class Recorder:
                 terminalreporter.write_line(waited)
         if not self.records or self.config.option.verbose < -1:
             return
-        from pytest_perfagents.report.terminal import Screen, render
+        from pytest_perfagents.report.consoles import Screen
+        from pytest_perfagents.report.terminal import render
 
         writer = self.config.get_terminal_writer()
         encoding = getattr(getattr(writer, "_file", None), "encoding", None) or "utf-8"

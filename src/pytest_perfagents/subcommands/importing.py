@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
 from pytest_perfagents.config import load_config
 from pytest_perfagents.model import UsageError
-from pytest_perfagents.subcommands.options import config_option
+from pytest_perfagents.subcommands.options import config_option, is_absent
 from pytest_perfagents.subcommands.sections import show_section
 
 
@@ -42,7 +41,7 @@ def import_(
     from pytest_perfagents.report.notes import render_notes
     from pytest_perfagents.store import ResultsWriter, new_run_name
 
-    config = None if _is_absent(context, file) else load_config(file)
+    config = None if is_absent(context, file) else load_config(file)
     imported = import_records(folders, config)
     records = [outcome_to_json(outcome, config.outcomes if config else None) for outcome in imported.outcomes]
     try:
@@ -58,8 +57,3 @@ def import_(
     told = render_notes(imported.notes, imported.files, kept_in=report)
     encoding = sys.stdout.encoding or "utf-8"
     click.echo(told.encode(encoding, "backslashreplace").decode(encoding), nl=False)
-
-
-def _is_absent(context: click.Context, file: Path) -> bool:
-    """Whether nobody named a configuration and there is none here."""
-    return context.get_parameter_source("file") is ParameterSource.DEFAULT and not file.exists()

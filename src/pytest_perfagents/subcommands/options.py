@@ -1,10 +1,11 @@
-"""Options that several commands have."""
+"""Options that several commands have, and what stands for a configuration that need not be there."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from pytest_perfagents.session.naming import CONFIG_NAME
 
@@ -19,3 +20,8 @@ config_option = click.option(
     type=click.Path(path_type=Path),
     help="The configuration file.",
 )
+
+
+def is_absent(context: click.Context, file: Path) -> bool:
+    """Whether nobody named a configuration and there is none here."""
+    return context.get_parameter_source("file") is ParameterSource.DEFAULT and not file.exists()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +11,7 @@ import click
 from pytest_perfagents.config import load_config
 from pytest_perfagents.model import UsageError
 from pytest_perfagents.subcommands.options import config_option
+from pytest_perfagents.subcommands.sections import screen_here
 
 if TYPE_CHECKING:
     from pytest_perfagents.analysis.entries import Entry
@@ -130,7 +129,6 @@ def _print(document: Document, sets: Mapping[str, ResultSet], kind: str, rows: i
     from pytest_perfagents.report.data import to_json
     from pytest_perfagents.report.markdown import to_markdown
     from pytest_perfagents.report.screens import to_screen
-    from pytest_perfagents.report.terminal import Screen
 
     _say_damage(list(sets.values()))
     if kind == "json":
@@ -140,8 +138,7 @@ def _print(document: Document, sets: Mapping[str, ResultSet], kind: str, rows: i
     if kind == "markdown":
         click.echo(to_markdown(document, rows=rows), nl=False)
         return
-    screen = Screen(shutil.get_terminal_size().columns, sys.stdout.isatty(), sys.stdout.encoding or "utf-8")
-    click.echo(to_screen(document, screen, rows=rows), nl=False)
+    click.echo(to_screen(document, screen_here(), rows=rows), nl=False)
 
 
 def _facts(found: ResultSet) -> dict[str, Any]:
