@@ -31,7 +31,7 @@ OUTCOMES = (ROOT / "docs" / "outcomes.md").read_text(encoding="utf-8")
 MEASUREMENT = (ROOT / "docs" / "measurement.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
-OWN_TABLES = {"file", "name", "repos", "aliases", "outcomes", "protocol"}
+OWN_TABLES = {"file", "name", "repos", "aliases", "outcomes", "protocol", "prices"}
 """Fields of the configuration's dataclasses that are no keys but tables, or come from elsewhere."""
 IN_WORDS = {"none": None, "pytest's": Path(sys.executable), "the name": ("vllm",)}
 """Defaults that the tables give in words, in a configuration whose only repository is called ``vllm``."""

@@ -31,6 +31,7 @@ from pytest_perfagents.model import (
     SideSamples,
     Stage,
     StatedTimes,
+    Tokens,
 )
 
 SCHEMA = "perfagents/outcome/1"
@@ -91,6 +92,7 @@ def outcome_to_json(outcome: Outcome, overrides: Mapping[str, str] | None = None
         "counts": plain(outcome.counts),
         "started_at": outcome.started_at,
         "duration_s": outcome.duration_s,
+        "tokens": asdict(outcome.tokens) if outcome.tokens else None,
         "fingerprint": outcome.fingerprint,
         "script": str(outcome.case.script) if outcome.case.script else None,
         "source": {name: getattr(run, name) for name in _RUN_FACTS},
@@ -124,6 +126,7 @@ def outcome_from_json(record: Mapping[str, Any]) -> Outcome:
         fingerprint=record["fingerprint"],
         started_at=record["started_at"],
         duration_s=record["duration_s"],
+        tokens=Tokens(**record["tokens"]) if record.get("tokens") else None,
     )
 
 
