@@ -73,6 +73,7 @@ def lines(*events):
     [
         (CLAUDE, CLAUDES),
         (OPENAI, OPENAIS),
+        ({"input_tokens": 100, "cache_read_input_tokens": 40, "output_tokens": 1}, Tokens(141, 100, 1, 40)),
         ({"prompt_tokens": 50, "completion_tokens": 7}, Tokens(57, 50, 7)),
         (
             {"prompt_tokens": 50, "completion_tokens": 7, "cache_read_tokens": 30, "cache_write_tokens": 5},
@@ -212,7 +213,7 @@ def test_a_trae_trajectory_that_breaks_off_is_counted_as_far_as_it_goes(indent):
     second = whole.index(b'"usage"', whole.index(b'"usage": {') + 500)
     assert whole[second + 7 : second + 9] == b": "
     assert count_tokens(whole[: second + 20]) == replace(CLAUDES, at_least=True)
-    in_steps = whole.index(b'"agent_steps": [') + 60
+    in_steps = whole.rindex(b'"llm_response"')  # behind two steps that are whole
     assert count_tokens(whole[:in_steps]) == replace(added([CLAUDES] * 3), at_least=True), "steps tell it again"
 
 
@@ -266,8 +267,7 @@ def test_what_cannot_be_read_tells_nothing(tmp_path):
 
 def test_of_a_huge_file_the_beginning_is_counted(tmp_path):
     file = tmp_path / "claude_code_stdout.txt"
-    message = {"type": "assistant", "message": {"id": "m", "usage": {"input_tokens": 10, "output_tokens": 1}}}
-    file.write_bytes(lines(message))
+    file.write_bytes(lines({"type": "result", "usage": {"input_tokens": 10, "output_tokens": 1}}))
     with file.open("r+b") as opened:
         opened.truncate(LARGEST + 5)
         opened.seek(0, os.SEEK_END)
@@ -364,12 +364,13 @@ def session(folder, *args):
 
 def test_a_session_records_the_tokens_and_a_resumed_one_adds_them(project):
     folder, trajectory = project
-    assert session(folder, "--perf-run=first")["tokens"] is None
+    assert session(folder, "--perf-run=first")["tokens"] is None, "there is no trajectory yet"
     trajectory.write_bytes(text(trae(CLAUDE)))
     told = session(folder, "--perf-resume=first", "--perf-run=second")
     assert (told["category"], told["tokens"]["total"]) == ("AGENT_NO_PATCH", 32500)
     stored = (folder / "results" / "second" / "outcomes.jsonl").read_text().splitlines()
     assert [json.loads(line)["tokens"]["total"] for line in stored] == [32500]
+    assert session(folder, "--perf-run=third")["tokens"] == told["tokens"], "and evaluated anew"
     assert session(folder, "--perf-resume=first")["tokens"] == told["tokens"]
     stored = (folder / "results" / "first" / "outcomes.jsonl").read_text().splitlines()
     assert [bool(json.loads(line)["tokens"]) for line in stored] == [False, True], "the last one stands"
