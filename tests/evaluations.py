@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha1
 from itertools import cycle, islice
@@ -78,7 +79,8 @@ class Tree:
         )
         build = measured if category.startswith("SUCCESS") else failed
         times = {"started_at": self._moment(number), "duration_s": more.pop("duration_s", self.step_s)}
-        record = outcome_to_json(build(case, category, times=times, **more))
+        tokens = more.pop("tokens", None)
+        record = outcome_to_json(replace(build(case, category, times=times, **more), tokens=tokens))
         self.records.append({**record, "recorded_at": self._moment(number + 1)})
 
     def _moment(self, number: int) -> str:

@@ -9,7 +9,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from enum import Enum
 from pathlib import Path
 from textwrap import dedent
@@ -23,6 +23,7 @@ from pytest_perfagents.discovery.finding import discover
 from pytest_perfagents.gates import WORDS
 from pytest_perfagents.model import Category, Commit, UsageError
 from pytest_perfagents.parsers.script_output import parse_output
+from pytest_perfagents.prices import Price
 
 ROOT = Path(__file__).resolve().parent.parent
 USAGE = (ROOT / "docs" / "usage.md").read_text(encoding="utf-8")
@@ -31,7 +32,7 @@ OUTCOMES = (ROOT / "docs" / "outcomes.md").read_text(encoding="utf-8")
 MEASUREMENT = (ROOT / "docs" / "measurement.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
-OWN_TABLES = {"file", "name", "repos", "aliases", "outcomes", "protocol"}
+OWN_TABLES = {"file", "name", "repos", "aliases", "outcomes", "protocol", "prices"}
 """Fields of the configuration's dataclasses that are no keys but tables, or come from elsewhere."""
 IN_WORDS = {"none": None, "pytest's": Path(sys.executable), "the name": ("vllm",)}
 """Defaults that the tables give in words, in a configuration whose only repository is called ``vllm``."""
@@ -108,6 +109,12 @@ def test_every_key_is_in_its_table_with_its_default(heading, kind, smallest):
                 load_config(smallest.parent / "without.toml")
         else:
             assert as_toml(getattr(there, key), smallest.parent) == as_toml(told(default), smallest.parent), key
+
+
+def test_every_key_of_a_price_is_in_its_table():
+    documented = {code(cells[0])[0]: cells[2] for cells in rows(section(USAGE, "`[perfagents.prices.<model>]`"))}
+    needed = {field.name: "required" if field.default is MISSING else "none" for field in fields(Price)}
+    assert documented == needed
 
 
 def told(default: str) -> object:

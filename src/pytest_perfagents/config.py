@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_perfagents.model import Category, Role, UsageError
+from pytest_perfagents.prices import Price, take_prices
 from pytest_perfagents.tables import Table, did_you_mean, kind, many, number, one_of, text, whole, yes_or_no
 
 MODES = ("auto", "driven", "script")
@@ -90,7 +91,8 @@ class ProtocolConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The whole file. All paths are absolute; ``outcomes`` maps a category to what pytest shows for it.
+    """The whole file. All paths are absolute; ``outcomes`` maps a category to what pytest shows for it, and
+    ``prices`` a model to what its tokens cost.
 
     ``confine``: ``auto`` keeps measured code from other trees and processes where the kernel can, ``off`` does not.
     """
@@ -107,11 +109,13 @@ class Config:
     protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
     disk_gb: float = 20.0
     confine: str = "auto"
+    prices: Mapping[str, Price] = field(default_factory=dict)
 
 
 _TABLES = {
     "perfagents": "[perfagents]",
     "protocol": "[perfagents.protocol]",
+    "prices": "[perfagents.prices.<model>]",
     "repos": "[repos.<name>]",
     "aliases": "[aliases]",
     "outcomes": "[outcomes]",
@@ -126,6 +130,7 @@ def _places() -> dict[str, str]:
             ("[perfagents]", Config),
             ("[repos.<name>]", RepoConfig),
             (_TABLES["protocol"], ProtocolConfig),
+            (_TABLES["prices"], Price),
         )
         for each in fields(kind_of)
     }
@@ -186,6 +191,7 @@ def _config(file: Path, top: Table) -> Config:
         disk_gb=main.take("disk_gb", number(0, open_low=True), 20.0),
         confine=main.take("confine", one_of(CONFINE), "auto"),
         protocol=_protocol(main.table("protocol")),
+        prices=take_prices(main.table("prices")),
         aliases=_aliases(top.table("aliases")),
         outcomes=_outcomes(top.table("outcomes")),
     )

@@ -376,12 +376,39 @@ class Integrity:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """What an agent's model read and wrote in one run, in tokens; None where its trajectory does not say.
+
+    ``input`` was read at the full price: neither from a cache (``cached_input``) nor into one (``cache_write``).
+    ``output`` holds the reasoning. ``total`` is all of them, and the only one where one number is told. ``at_least``:
+    the trajectory breaks off, or does not tell of every call.
+    """
+
+    total: int
+    input: int | None = None
+    output: int | None = None
+    cached_input: int | None = None
+    cache_write: int | None = None
+    at_least: bool = False
+
+    def __post_init__(self) -> None:
+        if self.total <= 0 or any(part is not None and part < 0 for part in self.parts):
+            raise ValueError(f"tokens are counted from 0, and unknown where there are none, got {self}")
+
+    @property
+    def parts(self) -> tuple[int | None, int | None, int | None, int | None]:
+        """Input, cached input, cache writes and output, as far as they are known."""
+        return self.input, self.cached_input, self.cache_write, self.output
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one case: a comparison, or a failure. ``results/`` holds one line for each.
 
     ``sides`` maps ``baseline``/``human``/``patched`` to their samples. ``counts`` are instructions per call where they
-    were asked for. ``fingerprint`` changes when the patch, the
-    script, the commits, the environment or the protocol does; ``patch_sha256`` is of the patch's file, as evaluated.
+    were asked for, ``tokens`` what the agent's run took of its model, None where nothing tells. ``fingerprint`` changes
+    when the patch, the script, the commits, the environment or the protocol does; ``patch_sha256`` is of the patch's
+    file, as evaluated.
     """
 
     case: Case
@@ -397,6 +424,7 @@ class Outcome:
     patch_sha256: str = ""
     started_at: str = ""
     duration_s: float = 0.0
+    tokens: Tokens | None = None
 
     def __post_init__(self) -> None:
         if (self.comparison is None) == (self.failure is None):

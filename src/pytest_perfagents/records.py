@@ -31,6 +31,7 @@ from pytest_perfagents.model import (
     SideSamples,
     Stage,
     StatedTimes,
+    Tokens,
 )
 
 SCHEMA = "perfagents/outcome/1"
@@ -91,6 +92,7 @@ def outcome_to_json(outcome: Outcome, overrides: Mapping[str, str] | None = None
         "counts": plain(outcome.counts),
         "started_at": outcome.started_at,
         "duration_s": outcome.duration_s,
+        "tokens": asdict(outcome.tokens) if outcome.tokens else None,
         "fingerprint": outcome.fingerprint,
         "patch_sha256": outcome.patch_sha256,
         "script": str(outcome.case.script) if outcome.case.script else None,
@@ -126,6 +128,7 @@ def outcome_from_json(record: Mapping[str, Any]) -> Outcome:
         patch_sha256=record.get("patch_sha256", ""),
         started_at=record["started_at"],
         duration_s=record["duration_s"],
+        tokens=Tokens(**record["tokens"]) if record.get("tokens") else None,
     )
 
 

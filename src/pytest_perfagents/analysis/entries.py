@@ -11,7 +11,7 @@ import msgspec
 
 from pytest_perfagents.diagnosis.causes import key_of_cause
 from pytest_perfagents.gates import doubts
-from pytest_perfagents.model import Blame, Category, Role
+from pytest_perfagents.model import Blame, Category, Role, Tokens
 from pytest_perfagents.records import SCHEMA
 
 K = TypeVar("K", bound=Hashable)
@@ -61,10 +61,19 @@ class Integrity(msgspec.Struct, frozen=True, gc=False):
     flags: tuple[str, ...] = ()
 
 
+class Recorded(msgspec.Struct, frozen=True, gc=False):
+    """Of a three-way result the numbers of each side (baseline, human, agent), and the model that was ``served``."""
+
+    kind: str = ""
+    metrics: dict[str, dict[str, float | None]] = {}
+    served: str = ""
+
+
 class Protocol(msgspec.Struct, frozen=True, gc=False):
-    """``gpu`` are the flags that the machine is to blame for."""
+    """``gpu`` are the flags that the machine is to blame for; ``recorded`` is of an imported outcome."""
 
     gpu: Any = None
+    recorded: Recorded | None = None
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False):
@@ -104,6 +113,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False, tag_field="schema", tag=SCHEM
     started_at: str = ""
     recorded_at: str = ""
     duration_s: float = 0.0
+    tokens: Tokens | None = None
 
     def __post_init__(self) -> None:
         if self.category.measured != (self.speedup is not None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from pytest_perfagents.analysis.cost import PriceOf, spending, unpriced
 from pytest_perfagents.analysis.entries import NO_PATCH, Entry, grouped, most_first
 from pytest_perfagents.analysis.tables import Cell, Kind, Row, Section, Table, share, table
 from pytest_perfagents.model import Category
@@ -31,6 +32,8 @@ _COUNTS = {
     "slower": Kind.COUNT,
 }
 
+_SPENT = {"tokens": Kind.TOKENS, "dollars": Kind.DOLLARS, "dollars per success": Kind.DOLLARS}
+
 
 def rates(entries: Sequence[Entry]) -> Section:
     """Tables per agent and model, per model and per repository."""
@@ -46,7 +49,7 @@ def rates(entries: Sequence[Entry]) -> Section:
     return Section("Success rates", (line,), tables)
 
 
-def group_table(entries: Sequence[Entry], keys: Sequence[str]) -> Table:
+def group_table(entries: Sequence[Entry], keys: Sequence[str], price_of: PriceOf = unpriced) -> Table:
     """``--by``: a row for each group; with several keys also its share of the group that the keys but the last make."""
     groups = most_first(grouped(entries, lambda entry: tuple(KEYS[key](entry) for key in keys)))
     outer = grouped(entries, lambda entry: tuple(KEYS[key](entry) for key in keys[:-1]))
@@ -54,12 +57,13 @@ def group_table(entries: Sequence[Entry], keys: Sequence[str]) -> Table:
         groups.sort(key=lambda group: (group[0][:-1], -len(group[1])))
     columns = {key: _kind(key) for key in keys} | {"runs": Kind.COUNT, "share": Kind.SHARE}
     of = f"of {' and '.join(keys[:-1])}"
-    columns |= ({of: Kind.SHARE} if len(keys) > 1 else {}) | dict(list(_COUNTS.items())[2:])
+    columns |= ({of: Kind.SHARE} if len(keys) > 1 else {}) | dict(list(_COUNTS.items())[2:]) | _SPENT
     rows: list[Row] = []
     for names, members in groups:
         counts = _counts(members, len(entries))
         within = (share(len(members), len(outer[names[:-1]])),) if len(keys) > 1 else ()
-        rows.append((*names, *counts[:2], *within, *counts[2:]))
+        spent = spending(members, price_of)
+        rows.append((*names, *counts[:2], *within, *counts[2:], spent.tokens, spent.cost, spent.cost_per_success))
     return table(f"By {', '.join(keys)}", columns, rows, what="groups")
 
 

@@ -24,6 +24,9 @@ class Kind(StrEnum):
     SECONDS = "seconds"
     TIME = "time"
     PROBABILITY = "probability"
+    TOKENS = "tokens"
+    DOLLARS = "dollars"
+    FIGURE = "figure"
 
 
 NUMBERS = frozenset(set(Kind) - {Kind.TEXT, Kind.CODE, Kind.TIME})

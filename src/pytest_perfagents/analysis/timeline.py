@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from pytest_perfagents.analysis.cost import PriceOf, cost_lines, cost_table, unpriced
 from pytest_perfagents.analysis.entries import Entry, grouped, most_first
 from pytest_perfagents.analysis.tables import Kind, Row, Section, table
-
-_NO_COST = "Cost: no figure, for the records hold no token counts."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +53,8 @@ def said(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def timeline(entries: Sequence[Entry]) -> Section:
-    """Start, end, total and average, of all and by repository."""
+def timeline(entries: Sequence[Entry], price_of: PriceOf = unpriced) -> Section:
+    """Start, end, total and average, of all and by repository; what the agents took of their models."""
     groups = [("all", entries), *most_first(grouped(entries, lambda entry: entry.repo))]
     if len(groups) == 2:
         del groups[0]
@@ -72,8 +71,9 @@ def timeline(entries: Sequence[Entry]) -> Section:
         "average per agent run": Kind.SECONDS,
     }
     lines = () if rows else ("No record says when it was evaluated, or how long that took.",)
-    tables = (table("Timeline", columns, rows, most=0),) if rows else ()
-    return Section("Timeline and cost", (*lines, _NO_COST), tables)
+    tables = (table("Timeline", columns, rows, most=0) if rows else None, cost_table(entries, price_of))
+    told = tuple(each for each in tables if each is not None)
+    return Section("Timeline and cost", (*lines, *cost_lines(entries, price_of)), told)
 
 
 def _row(name: str, entries: Sequence[Entry]) -> Row | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pytest_perfagents.discovery.runfolders import PATCH
@@ -40,6 +41,7 @@ def read_evaluation(found: Found, content: Content, names: Names) -> Evaluation:
         damage=content.damage or ("" if result else "holds no result"),
         contradictions=(*against, *contradictions),
         duration_s=number(result.get("duration_s")) or 0.0,
+        folders=(found.file.parent, *_folder_of(said.get("patch_path"))),
     )
     return _evaluation(origin, result, "error_message")
 
@@ -65,8 +67,15 @@ def read_summary(found: Found, content: Content, names: Names) -> Evaluation | N
         damage=content.damage,
         contradictions=(*against, *contradictions),
         duration_s=number(result.get("duration_s")) or 0.0,
+        folders=(found.file.parent,),
     )
     return _evaluation(origin, result, "error")
+
+
+def _folder_of(path: object) -> tuple[Path, ...]:
+    """Where the patch lay, if that can be told from here: beside the agent's trajectory."""
+    file = Path(word(path))
+    return (file.parent,) if file.is_absolute() else ()
 
 
 def _file_name(path: object) -> str:

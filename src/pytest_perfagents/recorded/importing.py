@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_perfagents.config import Config
+from pytest_perfagents.discovery.trajectories import read_tokens
 from pytest_perfagents.model import Case, Outcome, UsageError
 from pytest_perfagents.recorded.choosing import one_each
 from pytest_perfagents.recorded.evaluations import read_evaluation, read_summary
@@ -41,8 +42,9 @@ class Recordings:
         return [Case(record.origin.run, record.origin.script) for record in self.records]
 
     def outcome(self, record: Record) -> Outcome:
-        """The record, judged."""
+        """The record, judged, with the tokens that the agent's trajectory tells where it lies."""
         outcome = judge(record, self.packages)
+        outcome = replace(outcome, tokens=read_tokens(*record.origin.folders))
         others = self.others.get(outcome.case.id)
         if not others:
             return outcome

@@ -37,7 +37,7 @@ class Origin:
     """Where a record comes from. ``rank`` is the place of its folder among those that were named.
 
     ``damage`` says what is wrong with the file, empty where it is whole; ``contradictions`` what it says against
-    itself or its place. ``has_patch`` is None where it does not say.
+    itself or its place. ``has_patch`` is None where it does not say. ``folders`` are where the agent's run may lie.
     """
 
     file: Path
@@ -50,6 +50,7 @@ class Origin:
     contradictions: tuple[str, ...] = ()
     started_at: str = ""
     duration_s: float = 0.0
+    folders: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ class Evaluation:
 class Serving:
     """A serving or offline benchmark of one agent on one commit: `<commit>_agent_result.json` and its kin.
 
-    ``metrics`` maps the sides to their numbers; ``plan`` is the commit's entry in the benchmark plan.
+    ``metrics`` maps the sides to their numbers; ``served`` is the model that answered the requests; ``plan`` is the
+    commit's entry in the benchmark plan.
     """
 
     origin: Origin
@@ -100,6 +102,7 @@ class Serving:
     output: str = ""
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     failed_requests: bool = False
+    served: str = ""
     plan: Mapping[str, Any] = field(default_factory=dict)
 
 

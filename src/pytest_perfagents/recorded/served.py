@@ -41,7 +41,8 @@ def judge_serving(record: Serving, packages: Packages) -> Outcome:
 
 
 def _kept(record: Serving) -> dict[str, Any]:
-    return {"metrics": {side: dict(numbers) for side, numbers in record.metrics.items()}, "plan": dict(record.plan)}
+    metrics = {side: dict(numbers) for side, numbers in record.metrics.items()}
+    return {"metrics": metrics, "served": record.served, "plan": dict(record.plan)}
 
 
 def _failure(record: Serving, packages: Packages) -> Failure | None:

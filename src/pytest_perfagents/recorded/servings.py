@@ -51,6 +51,7 @@ def read_serving(found: Found, content: Content, names: Names, plans: Plans) -> 
         output="\n".join(filter(None, (output, text_of(fields.get("server_logs"))))),
         metrics=_metrics(fields),
         failed_requests=any((number(table(fields.get("metrics")).get(name)) or 0) > 0 for name in _FAILED),
+        served=word(fields.get("model")),
         plan=plan,
     )
 

@@ -64,6 +64,11 @@ def _milliseconds(value: float) -> str:
     return text if "e" in text or len(text) >= 4 else f"{value:.2f}"
 
 
+def _dollars(value: float) -> str:
+    """Cents, and of less than a dollar two figures."""
+    return f"{value:,.2f}" if value >= 1 or value == 0 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+
+
 def _probability(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
@@ -80,4 +85,7 @@ _WRITERS: Mapping[Kind, Callable[[Any], str]] = {
     Kind.SECONDS: duration,
     Kind.TIME: lambda value: clean(str(value)),
     Kind.PROBABILITY: _probability,
+    Kind.TOKENS: lambda value: f"{value:,.0f}",
+    Kind.DOLLARS: _dollars,
+    Kind.FIGURE: _milliseconds,
 }

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any
 
+from pytest_perfagents.analysis.cost import PriceOf, cost_of, unpriced
 from pytest_perfagents.analysis.entries import Entry
 from pytest_perfagents.analysis.speedups import milliseconds
 from pytest_perfagents.analysis.tables import Cell, Document, Kind, Table, table
@@ -77,10 +78,16 @@ _OUTCOME = {
     "patched_ms": Kind.MILLISECONDS,
     "started_at": Kind.TIME,
     "duration_s": Kind.SECONDS,
+    "input_tokens": Kind.TOKENS,
+    "cached_input_tokens": Kind.TOKENS,
+    "cache_write_tokens": Kind.TOKENS,
+    "output_tokens": Kind.TOKENS,
+    "tokens": Kind.TOKENS,
+    "dollars": Kind.DOLLARS,
 }
 
 
-def outcomes_table(entries: Sequence[Entry]) -> Table:
+def outcomes_table(entries: Sequence[Entry], price_of: PriceOf = unpriced) -> Table:
     """A row for each run."""
     rows = [
         (
@@ -93,6 +100,9 @@ def outcomes_table(entries: Sequence[Entry]) -> Table:
             milliseconds(entry, "patched"),
             entry.started_at,
             entry.duration_s,
+            *(entry.tokens.parts if entry.tokens else (None,) * 4),
+            entry.tokens.total if entry.tokens else None,
+            cost_of(entry, price_of),
         )
         for entry in entries
     ]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pytest_perfagents.calibrations import CalibrationWriter, calibration_to_json
+from pytest_perfagents.discovery.trajectories import with_tokens
 from pytest_perfagents.model import (
     Blame,
     Case,
@@ -125,9 +126,10 @@ class Evaluation:
                 self._evaluate(case, timeout_s)
                 return
             found = {case.id: _harness_error(case, error, time.monotonic() - began)}
-        self._outcomes.update(found)
         if not self.plan.replayed:
+            found = {name: with_tokens(outcome) for name, outcome in found.items()}
             self._store(found)
+        self._outcomes.update(found)
 
     def _store(self, found: Mapping[str, Outcome]) -> None:
         try:
@@ -184,10 +186,10 @@ class Evaluation:
             outcome = self._kept.get(case.id)
             if outcome is None or case.id in self._outcomes or outcome.fingerprint != self._fingerprint(case):
                 continue
-            self._outcomes[case.id] = outcome
+            counted = self._outcomes[case.id] = with_tokens(outcome)  # an older version did not count
             self.resumed.add(case.id)
-            if self.settings.run != self.settings.resumed:
-                self._writer.append(self.record(outcome))
+            if self.settings.run != self.settings.resumed or counted is not outcome:
+                self._writer.append(self.record(counted))
 
     def _fingerprint(self, case: Case) -> str:
         own = getattr(self.evaluator, "fingerprint", None)

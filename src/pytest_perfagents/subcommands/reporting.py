@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pytest_perfagents.config import load_config
 from pytest_perfagents.model import UsageError
 from pytest_perfagents.subcommands.options import config_option
+from pytest_perfagents.subcommands.pricing import config_of, price_finder
 from pytest_perfagents.subcommands.sections import screen_here
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def report(results: Sequence[Path], by: str, kind: str, rows: int, seed: int, fi
     """What became of the runs: counts, rates, scores, speedups, every failure, and what to do next.
 
     RESULTS are results folders, runs' folders or --perf-json files; default: the results of the configuration. Of
-    several outcomes of a run the last one counts. CSV is the table of --by, or has a row for each run.
+    several outcomes of a run the last one counts. The configuration tells what tokens cost. CSV is the table of
+    --by, or has a row for each run.
     """
     from pytest_perfagents.analysis import reporting
     from pytest_perfagents.analysis.rates import group_table
@@ -58,12 +59,14 @@ def report(results: Sequence[Path], by: str, kind: str, rows: int, seed: int, fi
     from pytest_perfagents.resultsets import read_results
 
     keys = _keys(by)
-    found = read_results(results or [load_config(file).results])
+    config = config_of(file, needed=not results)
+    found = read_results(results or ([config.results] if config else []))
+    price_of = price_finder(config.prices if config else {})
     if kind == "csv":
         _say_damage([found])
-        _print_csv(group_table(found.entries, keys) if keys else outcomes_table(found.entries))
+        _print_csv(group_table(found.entries, keys, price_of) if keys else outcomes_table(found.entries, price_of))
         return
-    _print(reporting.report(found.entries, by=keys, seed=seed), {"all": found}, kind, rows)
+    _print(reporting.report(found.entries, by=keys, seed=seed, price_of=price_of), {"all": found}, kind, rows)
 
 
 @click.command()

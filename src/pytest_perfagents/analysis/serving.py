@@ -1,0 +1,153 @@
+"""Serving and offline benchmarks: the numbers of baseline, human and agent beside each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pytest_perfagents.analysis.entries import Entry, grouped, most_first
+from pytest_perfagents.analysis.tables import Cell, Kind, Row, Section, Table, many, share, table
+
+SIDES = ("baseline", "human", "agent")
+Numbers = Mapping[str, float | None]
+
+_LATENCIES = ("TTFT", "TPOT", "ITL", "E2EL")
+_OF, _STAT = r"(ttft|tpot|itl|e2el)", r"(mean|median|p\d+)"
+_STATED = re.compile(rf"(?:{_STAT}_{_OF}|{_OF}_{_STAT})(?:_ms)?")
+_THROUGHPUTS = (
+    ("request throughput (req/s)", r"request_throughput(?:_req_s)?|throughput_req_s|requests_per_second"),
+    ("output token throughput (tok/s)", r"output(?:_token)?_throughput(?:_tok_s)?"),
+    ("total token throughput (tok/s)", r"total_token_throughput(?:_tok_s)?"),
+    ("throughput (tok/s)", r"throughput_tok_s|tokens_per_second"),
+    ("throughput", r"throughput"),
+)
+_TIMES = (
+    ("mean latency (s)", r"avg_latency(?:_s)?|latency_avg_s"),
+    ("mean latency (ms)", r"(?:avg_latency|latency_avg)_ms"),
+    ("mean latency", r"latency_avg"),
+)
+_COLUMNS = {
+    "commit": Kind.CODE,
+    "agent": Kind.TEXT,
+    "model": Kind.TEXT,
+    "served model": Kind.TEXT,
+    "metric": Kind.TEXT,
+    "baseline": Kind.FIGURE,
+    "human": Kind.FIGURE,
+    "agent's": Kind.FIGURE,
+    "against baseline": Kind.SPEEDUP,
+    "against human": Kind.SPEEDUP,
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Metric:
+    """What a number measures; ordered as a page shows them. Of a ``is_time`` less is better."""
+
+    is_time: bool
+    place: tuple[int, int]
+    title: str
+
+
+@lru_cache(maxsize=4096)
+def metric_named(name: str) -> Metric | None:
+    """The metric of a name that a benchmark gives it, in any spelling of FORMATS; None of other numbers."""
+    for place, (title, pattern) in enumerate(_THROUGHPUTS):
+        if re.fullmatch(pattern, name):
+            return Metric(False, (place, 0), title)
+    if found := _STATED.fullmatch(name):
+        of, stat = (found[2] or found[3]).upper(), found[1] or found[4]
+        rank = ("mean", "median").index(stat) if stat in ("mean", "median") else 2
+        return Metric(True, (_LATENCIES.index(of), rank), f"{stat} {of} (ms)")
+    for place, (title, pattern) in enumerate(_TIMES):
+        if re.fullmatch(pattern, name):
+            return Metric(True, (len(_LATENCIES), place), title)
+    return None
+
+
+def serving_section(entries: Sequence[Entry]) -> Section | None:
+    """The three-way results among the outcomes; None where there is none."""
+    ran = [entry for entry in entries if is_three_way(entry)]
+    if not ran:
+        return None
+    ordered = sorted(ran, key=lambda entry: (entry.place, entry.alias, entry.id))
+    rows = [row for entry in ordered for row in _rows(entry)]
+    lines = [
+        f"{many(len(ran), 'recorded benchmark')} of {many(len({entry.place for entry in ran}), 'commit')}.",
+        "A ratio above 1 is in the agent's favour, be it of throughputs or of times. None of them has an interval.",
+    ]
+    names = {name for entry in ran for numbers in _sides(entry).values() for name in numbers}
+    others = sorted(name for name in names if not _shown(name))
+    if others:
+        lines.append(f"Also recorded, and not compared: {', '.join(others)}.")
+    three = (table("Baseline, human and agent", _COLUMNS, rows, what="numbers"),) if rows else ()
+    return Section("Serving and offline benchmarks", tuple(lines), (_by_agent(ran), *three))
+
+
+def is_three_way(entry: Entry) -> bool:
+    """Whether it was imported from a three-way result."""
+    return entry.protocol.recorded is not None and entry.protocol.recorded.kind == "three-way result"
+
+
+def _shown(name: str) -> bool:
+    return metric_named(name) is not None
+
+
+def _sides(entry: Entry) -> Mapping[str, Numbers]:
+    return entry.protocol.recorded.metrics if entry.protocol.recorded else {}
+
+
+def _by_agent(entries: Sequence[Entry]) -> Table:
+    columns = {
+        "agent": Kind.TEXT,
+        "model": Kind.TEXT,
+        "benchmarks": Kind.COUNT,
+        "with numbers": Kind.COUNT,
+        "share": Kind.SHARE,
+        "with a baseline's, too": Kind.COUNT,
+        "timed out": Kind.COUNT,
+        "without numbers": Kind.COUNT,
+    }
+    groups = most_first(grouped(entries, lambda entry: (entry.agent, entry.model)))
+    rows: list[Row] = [(*names, *_counts(members)) for names, members in groups]
+    if len(rows) > 1:
+        rows.append(("total", None, *_counts(entries)))
+    return table("Benchmarks by agent", columns, rows, what="groups", most=0)
+
+
+def _counts(entries: Sequence[Entry]) -> tuple[Cell, ...]:
+    served = sum(_has_numbers(_sides(entry).get("agent", {})) for entry in entries)
+    compared = sum(any(row[-2] is not None for row in _rows(entry)) for entry in entries)
+    late = sum(entry.category.endswith("TIMEOUT") for entry in entries)
+    return len(entries), served, share(served, len(entries)), compared, late, len(entries) - served - late
+
+
+def _has_numbers(numbers: Numbers) -> bool:
+    """A benchmark that served nothing writes zeros."""
+    return any(value for name, value in numbers.items() if _shown(name))
+
+
+def _rows(entry: Entry) -> list[Row]:
+    found: dict[Metric, dict[str, float]] = {}
+    for side in SIDES:
+        for name, value in _sides(entry).get(side, {}).items():
+            metric = metric_named(name)
+            if metric is not None and value is not None:
+                found.setdefault(metric, {}).setdefault(side, value)
+    served = entry.protocol.recorded.served if entry.protocol.recorded else ""
+    names = (entry.short, entry.agent, entry.model, served or None)
+    return [(*names, metric.title, *_compared(metric, values)) for metric, values in sorted(found.items())]
+
+
+def _compared(metric: Metric, values: Mapping[str, float]) -> tuple[Cell, ...]:
+    baseline, human, agent = (values.get(side) for side in SIDES)
+    return baseline, human, agent, _ratio(metric, agent, baseline), _ratio(metric, agent, human)
+
+
+def _ratio(metric: Metric, agent: float | None, other: float | None) -> float | None:
+    """How much better the agent's number is; None where one is missing, or 0 as of a benchmark that served nothing."""
+    if not agent or not other or agent < 0 or other < 0:
+        return None
+    return other / agent if metric.is_time else agent / other
