@@ -156,9 +156,9 @@ def samples(ratios):
 
 
 def test_simulated_turns_are_trimmed_as_measured_ones_are():
-    logs = np.random.default_rng(1).normal(0, 0.1, (4, noises.TURNS))
-    expected = [stats.trimmed_mean(row) for row in logs]
-    assert noises._trimmed_means(logs) == pytest.approx(expected)
+    before, after = np.random.default_rng(1).normal(0, 0.1, (2, 4, noises.TURNS))
+    expected = [np.log(stats.trimmed_ratio(*pair)) for pair in zip(np.exp(before), np.exp(after), strict=True)]
+    assert noises._trimmed_ratios(before, after) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", [*noises.NOISES, *noises.BEYOND])

@@ -174,7 +174,7 @@ def test_an_interruption_of_single_turns_does_not_move_the_verdict():
     assert compare(quiet, disturbed, clock="wall", rule=RULE).category is Category.SUCCESS_NEUTRAL
 
 
-def test_what_slows_down_a_whole_round_drops_out():
+def test_what_slows_down_both_turns_of_a_round_drops_out():
     rounds = [(0.010, 0.005), (0.020, 0.010), (0.040, 0.020), (0.010, 0.005)]
     before, after = zip(*rounds, strict=True)
     assert log_speedups([before], [after]) == pytest.approx([log(2)])
@@ -184,3 +184,8 @@ def test_a_cost_that_falls_on_a_few_turns_counts():
     usual, dear = 0.010, 0.022
     ratios = log_speedups([[usual] * 10], [[usual] * 7 + [dear] * 3])
     assert exp(-ratios[0]) > 1.15  # the median of the turns would see nothing
+
+
+def test_turns_answered_from_memory_gain_no_more_than_the_others_lose():
+    turns = [0.015, 0.015, 0.00001] * 2
+    assert log_speedups([[0.010] * 6], [turns])[0] < 0

@@ -17,7 +17,7 @@ from pytest_perfagents.judgement.stats import (
     signed_rank_cdf,
     signed_rank_p,
     top_trimmed_mean,
-    trimmed_mean,
+    trimmed_ratio,
     walsh_averages,
 )
 
@@ -30,13 +30,18 @@ def test_top_trimmed_mean_drops_the_largest_tenth_and_nothing_else():
     assert top_trimmed_mean([5.0, 1.0, 3.0]) == 2.0
 
 
-def test_trimmed_mean_drops_a_tenth_at_either_end():
-    assert trimmed_mean([-1000.0, *range(8), 1000.0]) == 3.5
-    assert trimmed_mean([1.0, 2.0]) == 1.5
-    assert trimmed_mean([5.0, 1.0, 3.0]) == 3.0
-    assert trimmed_mean([7.0]) == 7.0
+def test_trimmed_ratio_adds_up_what_does_not_stand_out():
+    assert trimmed_ratio([1.0, 9.0, 4.0, 2.0], [1.0, 1.0, 2.0, 8.0]) == 5.0 / 3.0
+    assert trimmed_ratio([1.0, 2.0], [4.0, 2.0]) == 0.5
+    assert trimmed_ratio([7.0], [2.0]) == 3.5
     with pytest.raises(ValueError, match="no values"):
-        trimmed_mean([])
+        trimmed_ratio([], [])
+
+
+@given(st.lists(st.tuples(st.floats(1e-9, 1e3), st.floats(1e-9, 1e3)), min_size=1, max_size=20))
+def test_trimmed_ratio_of_swapped_sides_is_the_reciprocal(pairs):
+    before, after = zip(*pairs, strict=True)
+    assert trimmed_ratio(before, after) * trimmed_ratio(after, before) == pytest.approx(1)
 
 
 def test_walsh_averages_are_all_pairs_and_each_value_itself():

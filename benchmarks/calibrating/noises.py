@@ -92,11 +92,14 @@ def _ratios(random: Random, layout: Floats, turns: Floats) -> Floats:
     blocks = turns.reshape(*turns.shape[:2], TURNS // 2, 4)
     baseline_first = random.random((*blocks.shape[:3], 1)) < 0.5
     outer, inner = blocks[..., [0, 3]], blocks[..., [1, 2]]
-    rounds = np.where(baseline_first, outer - inner, inner - outer).reshape(*turns.shape[:2], TURNS)
-    return _trimmed_means(rounds) + layout[..., 0] - layout[..., 1]
+    baseline, candidate = np.where(baseline_first, outer, inner), np.where(baseline_first, inner, outer)
+    sides = [side.reshape(*turns.shape[:2], TURNS) for side in (baseline, candidate)]
+    return _trimmed_ratios(*sides) + layout[..., 0] - layout[..., 1]
 
 
-def _trimmed_means(logs: Floats) -> Floats:
-    """The mean without the smallest and the largest of six rounds, as `stats.trimmed_mean` has it."""
-    means: Floats = (logs.sum(axis=-1) - logs.max(axis=-1) - logs.min(axis=-1)) / (TURNS - 2)
-    return means
+def _trimmed_ratios(before: Floats, after: Floats) -> Floats:
+    """Logs of the ratios of the sums, without the rounds that stand out at either end, as `stats.trimmed_ratio`."""
+    kept = np.argsort(before - after, axis=-1)[..., 1:-1]
+    sums = [np.exp(np.take_along_axis(side, kept, axis=-1)).sum(axis=-1) for side in (before, after)]
+    ratios: Floats = np.log(sums[0] / sums[1])
+    return ratios

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import exp, isinf, log
 
-from pytest_perfagents.judgement.stats import hodges_lehmann, trimmed_mean
+from pytest_perfagents.judgement.stats import hodges_lehmann, trimmed_ratio
 from pytest_perfagents.model import SideSamples
 
 BUSY_SHARE, LEAST_SHARE = 0.95, 0.75
@@ -16,13 +16,13 @@ FLAGGED, LEAST_FLAGGED = 0.99, log(1.05)
 
 
 def log_speedups(baseline: Sequence[Sequence[float]], candidate: Sequence[Sequence[float]]) -> list[float]:
-    """Per start, the trimmed mean over its rounds of the log ratio of both sides' turns: positive where it is faster.
+    """Per start, the log of the ratio of both sides' turns, trimmed by rounds: positive where the candidate is faster.
 
-    The turns of a round are neighbours in time: what slows the machine down slows both, and drops out of their ratio.
-    The mean and not the median, which hides costs that fall on few turns (a garbage collection, a resize).
+    The turns of a round are neighbours in time: what slows down only one of them makes the round stand out, and such
+    rounds go. What remains is added up before it is divided, so that a turn counts by the time that it takes.
     """
     return [
-        trimmed_mean([log(max(one, TICK_S) / max(other, TICK_S)) for one, other in zip(before, after, strict=True)])
+        log(trimmed_ratio([max(s, TICK_S) for s in before], [max(s, TICK_S) for s in after]))
         for before, after in zip(baseline, candidate, strict=True)
     ]
 

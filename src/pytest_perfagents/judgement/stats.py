@@ -26,16 +26,19 @@ def top_trimmed_mean(values: Sequence[float], share: float = 0.1) -> float:
     return float(np.mean(ordered[: len(ordered) - dropped]))
 
 
-def trimmed_mean(values: Sequence[float], share: float = 0.1) -> float:
-    """Mean without the ``share`` smallest and largest values, at least one at either end where there are three.
+def trimmed_ratio(numerators: Sequence[float], denominators: Sequence[float], share: float = 0.1) -> float:
+    """Ratio of the sums of pairs, without the ``share`` whose own ratios are smallest and largest.
 
-    Wilcox, *Introduction to Robust Estimation and Hypothesis Testing*, 5th ed., section 3.3.
+    At least one pair goes at either end where there are three. A ratio of sums and no mean of ratios, nor of their
+    logs: Fleming & Wallace, *How not to lie with statistics*, CACM 29(3), 1986. Who is a thousand times as fast in one
+    turn of three and slower by a half in the others has gained nothing.
     """
-    ordered = sorted(values)
-    if not ordered:
-        raise ValueError("the mean of no values")
-    dropped = min(ceil(share * len(ordered)), (len(ordered) - 1) // 2)
-    return float(np.mean(ordered[dropped : len(ordered) - dropped]))
+    pairs = sorted(zip(numerators, denominators, strict=True), key=lambda pair: pair[0] / pair[1])
+    if not pairs:
+        raise ValueError("the ratio of no values")
+    dropped = min(ceil(share * len(pairs)), (len(pairs) - 1) // 2)
+    kept = pairs[dropped : len(pairs) - dropped]
+    return sum(one for one, _ in kept) / sum(other for _, other in kept)
 
 
 def walsh_averages(values: Sequence[float]) -> Floats:
