@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from pytest_perfagents.diagnosis.serving import ServedLog
 from pytest_perfagents.model import AgentRun
 from pytest_perfagents.parsers.script_output import ScriptReport
 
@@ -91,7 +92,8 @@ class Evaluation:
 class Serving:
     """A serving or offline benchmark of one agent on one commit: `<commit>_agent_result.json` and its kin.
 
-    ``metrics`` maps the sides to their numbers; ``plan`` is the commit's entry in the benchmark plan.
+    ``metrics`` maps the sides to their numbers; ``plan`` is the commit's entry in the benchmark plan. ``baseline`` is
+    a result of that side that lies beside it and has none.
     """
 
     origin: Origin
@@ -101,6 +103,7 @@ class Serving:
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     failed_requests: bool = False
     plan: Mapping[str, Any] = field(default_factory=dict)
+    baseline: ServedLog | None = None
 
 
 Record = Evaluation | Serving
