@@ -31,6 +31,13 @@ def test_agents_are_listed_with_counts_by_repository(project, perfagents):
     assert result.returncode == 0
 
 
+def test_a_folders_name_cannot_write_to_the_terminal(project, perfagents):
+    project.add_run("SUCCESS_NEUTRAL", agent="x\x1b[31m\u202e", model="y\x07")
+    result = perfagents("agents")
+    assert len(result.stdout.splitlines()) == 2
+    assert all(line.isprintable() for line in result.stdout.splitlines())
+
+
 def test_a_wrong_configuration_is_status_2_with_a_message(perfagents):
     result = perfagents("agents", "--config", "nowhere.toml")
     assert result.returncode == 2

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tomllib
@@ -18,10 +19,11 @@ import pytest
 
 from pytest_perfagents.cli import commands
 from pytest_perfagents.config import Config, ProtocolConfig, RepoConfig, load_config
+from pytest_perfagents.diagnosis import Evidence, diagnose
 from pytest_perfagents.diagnosis.taxonomy import TABLE
 from pytest_perfagents.discovery.finding import discover
 from pytest_perfagents.gates import WORDS
-from pytest_perfagents.model import Category, Commit, UsageError
+from pytest_perfagents.model import Category, Commit, Ending, Execution, Role, UsageError
 from pytest_perfagents.parsers.script_output import parse_output
 from pytest_perfagents.prices import Price
 
@@ -166,6 +168,26 @@ def test_every_category_is_explained_as_the_taxonomy_has_it():
     assert sorted(name for name, *_ in documented) == sorted(category.value for category in Category)
     assert {name: facts for name, facts, *_ in documented} == table
     assert all(when and remedy for _, _, when, remedy in documented)
+
+
+# How a baseline can end, as the words of its row tell it.
+ENDS = {
+    "segmentation fault": {"ending": Ending.SIGNALED, "code": signal.SIGSEGV},
+    "abort": {"ending": Ending.SIGNALED, "code": signal.SIGABRT},
+    "SIGKILL, exit code 137": {"code": 137},
+    "SIGXCPU": {"ending": Ending.SIGNALED, "code": signal.SIGXCPU},
+    "it printed none": {"code": 0},
+    "could not be started": {"ending": Ending.NOT_STARTED, "code": None},
+    "a time was reported and then the process failed": {"code": 3, "stdout": '{"avg_ms": 1.5}'},
+}
+
+
+@pytest.mark.parametrize("words", ENDS)
+def test_how_a_process_ended_is_told_in_the_row_of_its_category(words):
+    how = {"ending": Ending.EXITED, "stdout": "", **ENDS[words]}
+    failure = diagnose(Evidence(Execution(("python",), stderr="", duration_s=1.0, **how)), Role.BASELINE)
+    told = [cells[0] for cells in rows(section(OUTCOMES, "One side failed")) if words in cells[4]]
+    assert told == [f"`{failure.category}`"]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,8 @@ import pytest
 from recordings import DURING, FRAME, FROM, HUMAN, PARENT, measured, printed, record, write
 
 from pytest_perfagents.diagnosis import Evidence, diagnose
-from pytest_perfagents.diagnosis.preparing import RULES as PREPARING
 from pytest_perfagents.diagnosis.preparing import not_prepared
-from pytest_perfagents.diagnosis.serving import not_served
+from pytest_perfagents.diagnosis.serving import ServedLog, not_served
 from pytest_perfagents.diagnosis.standins import stand_in
 from pytest_perfagents.model import Category, Commit, Ending, Execution, Role
 from pytest_perfagents.parsers.script_output import report_from_json
@@ -211,11 +210,6 @@ def test_what_git_and_container_engines_say_is_named(text, expected):
     assert failure.hint
 
 
-def test_every_rule_of_preparing_has_an_example():
-    for _, pattern, _, _ in PREPARING:
-        assert any(pattern.search(text) for text in NOT_PREPARED), pattern.pattern
-
-
 def test_a_commit_that_is_not_in_the_clone_comes_with_the_command(tmp_path):
     outcome = judged(tmp_path, {"error_message": "Failed to create worktree: fatal: invalid reference: ffffffff"})
     assert outcome.category == "GIT_WORKTREE_FAILED"
@@ -272,7 +266,7 @@ def test_a_mock_in_the_report_counts_too():
 
 
 def served(error, output="", status="error"):
-    return not_served(status, error, output, COMMIT, ("vllm",))
+    return not_served(ServedLog(status, error, output), COMMIT, ("vllm",))
 
 
 def test_a_server_that_died_of_a_missing_module_is_no_fault_of_the_patch():

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from dataclasses import replace
+from itertools import islice
 
 import pytest
+from click.testing import CliRunner
 from recordings import DURING, FRAME, HUMAN, PARENT, RUN, measured, printed, put, record, write
 
+from pytest_perfagents.cli import commands
 from pytest_perfagents.config import Config, RepoConfig
 from pytest_perfagents.model import UsageError
 from pytest_perfagents.recorded.importing import import_records
+from pytest_perfagents.recorded.trees import Search
 from pytest_perfagents.records import outcome_from_json, outcome_to_json
 from pytest_perfagents.report.consoles import Screen
+from pytest_perfagents.report.json_report import imported_to_json, write_report
 from pytest_perfagents.report.terminal import render
+from pytest_perfagents.store import ResultsWriter
 
 
 def imported(root, *more, config=None):
@@ -78,10 +85,42 @@ def test_a_folder_without_records_and_one_that_is_not_there_are_the_users_fault(
 
 
 def test_links_are_followed_once(tmp_path):
-    write(tmp_path / "real", record())
+    file = write(tmp_path / "real", record())
     (tmp_path / "again").symlink_to(tmp_path / "real")
     (tmp_path / "real" / "up").symlink_to(tmp_path)
+    first = list(islice(Search().records([tmp_path]), 2))  # who follows a circle finds the record again and again
+    assert [found.file.resolve() for found in first] == [file]
     assert (len(imported(tmp_path).outcomes), imported(tmp_path).files) == (1, 1)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """What `perfagents import --results` and ``--perf-json`` leave: a folder and a file of outcomes of ours."""
+    write(tmp_path / "eval", record(measured(2.0, 1.0)))
+    outcomes = [outcome_to_json(outcome) for outcome in imported(tmp_path / "eval").outcomes]
+    with ResultsWriter(tmp_path / "my results" / "run") as writer:
+        writer.append_all(outcomes)
+    write_report(tmp_path / "reports" / "out.json", imported_to_json(outcomes, (), 1))
+    return tmp_path
+
+
+@pytest.mark.parametrize("place", ["my results", "my results/run/outcomes.jsonl", "reports", "reports/out.json"])
+def test_outcomes_of_ours_are_not_imported_and_the_command_that_shows_them_is_named(own, place):
+    for places in ([own / place], [own / "eval", own / place]):
+        with pytest.raises(UsageError, match="outcomes of pytest-perfagents, which are judged already") as refused:
+            imported(*places)
+    command = str(refused.value).partition("show them with: perfagents ")[2]
+    shown = CliRunner().invoke(commands, shlex.split(command))
+    assert (shown.exit_code, "1 outcomes read" in shown.output) == (0, True)
+
+
+def test_outcomes_of_ours_among_records_are_named(own):
+    stored = own / "eval" / "results"
+    (own / "my results").rename(stored)
+    assert len(imported(own / "eval").outcomes) == 1
+    [note] = notes(own / "eval")
+    assert note.startswith(f"{stored}/run/outcomes.jsonl: holds outcomes of pytest-perfagents")
+    assert notes(own / "eval", own / "eval") == [note], "a folder that is named twice is no folder of outcomes"
 
 
 def test_a_configuration_names_repositories_and_their_packages(tmp_path):
@@ -545,6 +584,60 @@ def test_a_three_way_result_without_a_comparison_says_why(tmp_path, fields, cate
     way(tmp_path, **fields)
     outcome = the_one(tmp_path)
     assert (outcome.category, words in outcome.failure.reason) == (category, True)
+
+
+OTHERS = [
+    ({"status": "error", "error": "Server crashed during startup"}, "SERVER_CRASHED", "environment", "crashed during"),
+    ({"status": "error", "error": "Server crashed after applying patch"}, "SERVER_CRASHED", "environment", "crashed"),
+    ({"status": "error", "raw_output": "no such image: x:base"}, "IMAGE_UNAVAILABLE", "environment", "x:base"),
+    ({"status": "timeout"}, "BENCHMARK_TIMEOUT", "script", "took too long"),
+    ({"status": "success"}, "NO_METRICS", "environment", "the baseline's result says success, and it holds no number"),
+    ({"status": "version_bug", "error": "port bug"}, "NO_METRICS", "environment", "version_bug: port bug"),
+    ({"metrics": {"completed": 0, "failed": 9, "request_throughput": 0.0}}, "SERVER_CRASHED", "environment", "no req"),
+]
+
+
+@pytest.mark.parametrize("agents", [{"metrics": {"request_throughput": 2.0}}, {"status": "error", "error": "odd"}])
+@pytest.mark.parametrize(("fields", "category", "blame", "words"), OTHERS)
+def test_a_baseline_that_gave_no_numbers_is_judged_before_the_patch(tmp_path, fields, category, blame, words, agents):
+    way(tmp_path, **agents)
+    way(tmp_path, "2b2b2b2b_baseline_result.json", **fields)
+    failure = the_one(tmp_path).failure
+    assert (failure.category, failure.side, failure.blame) == (category, "baseline", blame)
+    assert words in failure.reason
+    assert failure.hint
+
+
+def test_of_two_results_of_the_baseline_the_one_with_numbers_counts(tmp_path):
+    way(tmp_path, metrics={"request_throughput": 2.0})
+    way(tmp_path, "2b2b2b2b_baseline_result.json", folder="a", status="error", error="Server crashed")
+    way(tmp_path, "2b2b2b2b_baseline_result.json", folder="z", metrics={"request_throughput": 1.0})
+    assert the_one(tmp_path).comparison.point == 2.0
+
+
+def test_a_damaged_result_of_the_baseline_is_named_in_the_outcome(tmp_path):
+    way(tmp_path, metrics={"request_throughput": 2.0})
+    put(tmp_path / "2b2b2b2b_baseline_result.json", "")
+    failure = the_one(tmp_path).failure
+    assert (failure.category, failure.side, failure.reason) == ("NO_METRICS", "baseline", "its result is empty")
+    assert failure.blame == "environment"
+
+
+def test_sides_without_a_metric_in_common_are_no_comparison(tmp_path):
+    way(tmp_path, metrics={"request_throughput": 2.0}, baseline_metrics={"mean_ttft_ms": 9.0})
+    failure = the_one(tmp_path).failure
+    assert failure.category == "NO_METRICS"
+    assert "(mean_ttft_ms 9) and the agent's side (request_throughput 2) have no metric in common" in failure.reason
+
+
+def test_a_human_that_gave_no_numbers_is_named_and_stops_nobody(tmp_path):
+    way(tmp_path, metrics={"request_throughput": 2.0}, baseline_metrics={"request_throughput": 1.0})
+    human = way(tmp_path, "2b2b2b2b_human_result.json", status="error", error="Server crashed")
+    assert the_one(tmp_path).human is None
+    [note] = notes(tmp_path)
+    assert note == (
+        f"{human}: is a result of the human's side without numbers (it says: Server crashed); no speedup of the human's"
+    )
 
 
 def test_an_invalid_file_that_says_success_is_none(tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,55 @@ def test_what_python_itself_guesses_is_passed_on() -> None:
     foreign = message.replace("mill.shop", "transformers")
     theirs = traceback.replace("mill.shop", "transformers")
     assert "misspelt" not in hint_of({"type": "AttributeError", "message": foreign, "traceback": theirs})
+
+
+# Where the name stands that is misspelt: in the script, in the measured package, in a library.
+AT_FAULT = "the package's own code (mill/broken.py, line 1) is at fault at this commit, not the script: "
+SHOPS = {
+    "script": ("", "shop.mil()", Blame.SCRIPT, "there is 'mill': is 'mil' misspelt? If not: "),
+    "a class of the script": (
+        "def use(shop): return shop.mil()",
+        "class Shop:\n    def mill(self): pass\nuse(Shop())",
+        Blame.SCRIPT,
+        "there is 'mill': is 'mil' misspelt? If not: ",
+    ),
+    "package": (
+        "def use(shop): return shop.mil()",
+        "use(shop)",
+        Blame.ENVIRONMENT,
+        f"{AT_FAULT}there is 'mill': is 'mil' misspelt? Let the script not reach it",
+    ),
+    "import": (
+        "def use(_): from mill.shop import Shopp",
+        "use(shop)",
+        Blame.ENVIRONMENT,
+        f"{AT_FAULT}mill.shop has 'Shop': is 'Shopp' misspelt?",
+    ),
+    "library": (
+        "import lib\ndef use(shop): lib.use(shop)",
+        "use(shop)",
+        Blame.ENVIRONMENT,
+        "it is lib's own code that asks for it (lib.py, line 1), not the script: install the versions",
+    ),
+}
+
+
+@pytest.mark.parametrize("which", SHOPS)
+def test_whose_a_misspelt_name_is_is_told_by_the_file_that_it_stands_in(tmp_path: Path, package: Path, which) -> None:
+    inside, outside, blame, hint = SHOPS[which]
+    library = tmp_path / "venv" / "site-packages"
+    library.mkdir(parents=True)
+    (library / "lib.py").write_text("def use(shop): shop.mil()\n")
+    (package / "broken.py").write_text(f"{inside}\n")
+    head = "from mill.shop import Shop\nshop = Shop()\n" + ("from mill.broken import use\n" if inside else "")
+    script = tmp_path / "mill" / "of" / "scripts" / "script.py"  # a folder of the package's name makes no package
+    script.parent.mkdir(parents=True)
+    script.write_text(f"{head}{outside}\n")
+    paths = {"PYTHONPATH": f"{tmp_path}:{library}"}
+    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, env=paths)
+    execution = Execution((sys.executable, str(script)), Ending.EXITED, ended.returncode, "", ended.stderr, 1.0)
+    failure = diagnose(Evidence(execution=execution), Role.BASELINE, packages=("mill",), repo="mill")
+    assert (failure.blame, (failure.hint or "")[: len(hint)]) == (blame, hint), ended.stderr
 
 
 @pytest.mark.parametrize("content", [b"def broken(:", b"\0", b"\xff\xfe", b"x = " + b"(" * 5000, b"pass\n" * 300_000])

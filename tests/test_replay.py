@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from recordings import measured, printed, put, record, write
+from recordings import FRAME, measured, printed, put, record, write
 from test_plugin import PRINT_MODULES
 
 BROKEN = {
@@ -107,6 +107,20 @@ def test_notes_of_the_import_are_told(recorded):
     assert report(recorded)["summary"]["replayed"] == [str(recorded.path / "eval")]
 
 
+def test_no_escape_sequence_of_a_record_reaches_the_terminal(recorded):
+    words = "\x1b]0;owned\x07\x1b[31mred\x1b[8m"
+    result = {"stderr": f"{FRAME}ValueError: {words}\n", "error_message": words}
+    write(recorded.path / "eval", record(result, item_id=f"x{words}"), item="vllm_core-0006")
+    write(recorded.path / "eval" / f"odd{words}", "{", item="vllm_core-0007")
+    shown = replay(recorded, "-v", "-rA", "--perf-fail-on", "BASELINE_EXCEPTION", "--color=no")
+    listed = perfagents(recorded.path, "import", "eval")
+    refused = perfagents(recorded.path, "import", f"no{words}where")
+    for text in (shown.stdout.str(), shown.stderr.str(), listed.stdout, listed.stderr, refused.stderr):
+        assert [line for line in text.splitlines() if not line.isprintable()] == []
+    assert "ValueError: \\x1b]0;owned\\x07" in shown.stdout.str()
+    assert "\\x1b[31mred" in listed.stdout and "\\x1b[31mred" in refused.stderr
+
+
 def test_several_folders_and_one_in_the_other_make_each_run_one_item(recorded):
     write(recorded.path / "more", record(measured(3.0, 2.0), item_id="vllm_core-0009"), item="vllm_core-0009")
     result = replay(recorded, "--perf-replay", "more", "--perf-replay", "eval/vllm", "--collect-only", "-q")
@@ -149,6 +163,13 @@ def test_a_folder_that_is_not_there_or_holds_nothing_is_named(recorded):
     result = recorded.runpytest_subprocess("--perf-replay", "hollow")
     assert result.ret != 0
     assert "no recorded evaluations" in result.stdout.str() + result.stderr.str()
+
+
+def test_a_replay_of_outcomes_of_ours_names_the_command_that_shows_them(recorded):
+    replay(recorded, "--perf-json=mine/out.json")
+    result = recorded.runpytest_subprocess("--perf-replay", "mine")
+    assert result.ret != 0
+    assert f"show them with: perfagents report {recorded.path / 'mine'}" in result.stdout.str() + result.stderr.str()
 
 
 def test_collecting_a_replay_imports_nothing_heavy(recorded):

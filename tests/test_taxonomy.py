@@ -6,8 +6,6 @@ from dataclasses import replace
 import pytest
 
 from pytest_perfagents.diagnosis import Evidence, agent_failure, diagnose
-from pytest_perfagents.diagnosis.advice import RULES as ADVICE
-from pytest_perfagents.diagnosis.agents import TROUBLES
 from pytest_perfagents.diagnosis.kinds import KINDS
 from pytest_perfagents.diagnosis.taxonomy import TABLE, pytest_outcome
 from pytest_perfagents.model import AgentRun, Blame, Category, Commit, Ending, Execution, Role, Stage
@@ -294,13 +292,6 @@ ADVICE_EXAMPLES = {
         None,
     ),
 }
-
-
-def test_there_is_an_example_of_every_advice():
-    first = set()
-    for line in ADVICE_EXAMPLES:
-        first.add(next(place for place, (pattern, _) in enumerate(ADVICE) if pattern.search(line)))
-    assert first == set(range(len(ADVICE)))
 
 
 @pytest.mark.parametrize(("line", "expected"), ADVICE_EXAMPLES.items())
@@ -602,7 +593,7 @@ def test_the_end_of_a_worker_that_was_closed_after_an_error_says_nothing():
 
 def test_an_interpreter_that_is_not_there():
     failure = judge(Evidence(execution=ended("No such file: 'python'", code=None, ending=Ending.NOT_STARTED)))
-    assert (failure.category, failure.blame) == (Category.BASELINE_UNKNOWN, Blame.ENVIRONMENT)
+    assert (failure.category, failure.blame) == (Category.BASELINE_NO_OUTPUT, Blame.ENVIRONMENT)
     assert "python of [repos.vllm]" in failure.hint
 
 
@@ -750,10 +741,6 @@ def test_trouble_with_the_service_is_worth_a_retry(said, word):
     assert (failure.category, failure.blame) == (Category.AGENT_INFRA_ERROR, Blame.ENVIRONMENT)
     assert word in failure.reason
     assert failure.evidence["line"] == said
-
-
-def test_there_is_a_service_trouble_of_every_sort():
-    assert len(TROUBLES) == 5
 
 
 @pytest.mark.parametrize(

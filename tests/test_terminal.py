@@ -6,10 +6,14 @@ import pytest
 from canned import failed, measured
 from cases import case_of
 
+from pytest_perfagents.model import Category
 from pytest_perfagents.records import outcome_to_json
+from pytest_perfagents.report.calibration import render_calibrations
 from pytest_perfagents.report.consoles import Screen
 from pytest_perfagents.report.json_report import report_to_json
+from pytest_perfagents.report.notes import render_notes
 from pytest_perfagents.report.terminal import MOST_ROWS, render
+from pytest_perfagents.shell.verdicts import failure_text, reason_line
 
 
 def records(*outcomes):
@@ -120,6 +124,51 @@ def test_how_long_others_were_waited_for_is_a_line_and_counts_an_arena_once():
 def test_colours_only_where_they_are_welcome(mixed):
     assert "\x1b[" in render(mixed, Screen(120, colour=True))
     assert "\x1b" not in render(mixed, Screen(120, colour=False))
+
+
+NASTY = "a\x1b]0;title\x07\x1b[31mred\rover\u202eevil\udc80"
+
+
+def nasty():
+    """Outcomes in which others have had their say wherever they can."""
+    case = case_of(number=1)
+    commit = replace(case.run.commit, repo=f"repo{NASTY}")
+    case = replace(case, run=replace(case.run, commit=commit, alias=f"agent{NASTY}", item=f"item{NASTY}"))
+    told = failed(case, "BASELINE_EXCEPTION", reason=f"why{NASTY}", hint=f"do{NASTY}")
+    caused = replace(told.failure, category=Category.BASELINE_OOM, evidence={"cause": f"need {NASTY}"})
+    flagged = measured(case, "SUCCESS_INCONCLUSIVE", flags=(f"flag{NASTY}",))
+    calibration = {"noise_floor": 0.1, "detectable": 0.1, "starts": 3, "recorded_at": "2026", "accusation": NASTY}
+    state = {"findings": [{"name": NASTY, "what": NASTY, "why": NASTY, "remedy": NASTY}]}
+    counts = {"note": f"note{NASTY}"}
+    full = replace(
+        flagged,
+        environment={"state": state},
+        protocol={"needed_budget_s": 30, "looks": (10,), "calibration": calibration},
+        counts=counts,
+    )
+    return [told, replace(told, case=case_of(number=2), failure=caused), full]
+
+
+@pytest.mark.parametrize("width", [40, 400])
+def test_nothing_that_a_terminal_would_obey_is_let_through(width):
+    text = render(records(*nasty()), Screen(width), where=f"results{NASTY}")
+    assert [line for line in text.splitlines() if not line.isprintable()] == []
+    assert "\\x1b[31mred" in text.replace("\n", "") and "\\u202eevil" in text.replace("\n", "")
+
+
+def test_neither_is_by_what_pytest_prints_of_an_item():
+    for record in records(*nasty()):
+        record = {**record, "evidence": {"stderr": f"first\n\tat {NASTY}\n", "chain": [NASTY]}, "reason": NASTY}
+        assert reason_line(record).isprintable()
+        lines = failure_text(record).split("\n")
+        assert all(line.isprintable() for line in lines)
+        assert any(line.startswith("    at a\\x1b]0;title\\x07") for line in lines), "lines and indents stay"
+
+
+def test_neither_is_by_a_calibration_or_a_note():
+    calibration = {"name": NASTY, "speedup": None, "category": "X", "reason": NASTY, "accusation": NASTY}
+    assert render_calibrations([calibration]).replace("\n", "").isprintable()
+    assert render_notes([f"x\n{NASTY}"], 1).splitlines()[0].isprintable()
 
 
 def test_a_terminal_without_unicode_gets_what_it_can_show():

@@ -11,6 +11,7 @@ import click
 
 from pytest_perfagents.config import Config, load_config
 from pytest_perfagents.model import UsageError
+from pytest_perfagents.report.cells import printable
 from pytest_perfagents.subcommands import importing, reporting, showing
 from pytest_perfagents.subcommands.options import config_option
 
@@ -91,5 +92,5 @@ def main() -> None:
     try:
         commands()
     except UsageError as error:
-        click.echo(f"perfagents: {error}", err=True)
+        click.echo(f"perfagents: {printable(str(error))}", err=True)
         sys.exit(2)

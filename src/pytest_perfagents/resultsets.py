@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,8 @@ from pytest_perfagents.records import REPORT_SCHEMA, Json
 
 _decode = msgspec.json.Decoder(Entry).decode
 _HEAD = 4096
+OUTCOMES = "outcomes*.jsonl"
+"""What the files of a run's outcomes are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,13 @@ def read_results(paths: Sequence[Path]) -> ResultSet:
     return ResultSet(tuple(entries), len(files), read, read - len(last), tuple(damaged))
 
 
+def holds_results(path: Path) -> bool:
+    """Whether `read_results` would find outcomes of ours at ``path``, a folder or a file."""
+    if path.is_file():
+        return fnmatch(path.name, OUTCOMES) or _is_report(path)
+    return bool(_files_below(path))
+
+
 def read_whole(paths: Sequence[Path], ids: Collection[str]) -> dict[str, Whole]:
     """The outcomes of those runs, whole, by id; of several the one that `read_results` takes."""
     kept: dict[str, tuple[str, Whole]] = {}
@@ -112,7 +122,7 @@ def _when(entry: Entry) -> str:
 def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
-    files = sorted(path.rglob("outcomes*.jsonl")) or sorted(file for file in path.rglob("*.json") if _is_report(file))
+    files = _files_below(path)
     if not files:
         raise UsageError(
             f"{path}: no results here; give a results folder, a run's folder, or a file that --perf-json wrote"
@@ -120,7 +130,13 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
+def _files_below(folder: Path) -> list[Path]:
+    return sorted(folder.rglob(OUTCOMES)) or sorted(file for file in folder.rglob("*.json") if _is_report(file))
+
+
 def _is_report(file: Path) -> bool:
+    if not file.is_file():
+        return False
     with file.open("rb") as content:
         return REPORT_SCHEMA.encode() in content.read(_HEAD)
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
+from pytest_perfagents.diagnosis.binaries import BINARIES
+from pytest_perfagents.diagnosis.kinds import OUT_OF_MEMORY, hint_of_kind
 from pytest_perfagents.diagnosis.modules import absent_at_commit, is_compiled, missing_build, missing_module
 from pytest_perfagents.diagnosis.patterns import either
-from pytest_perfagents.diagnosis.types import Advice, Place, Raised
+from pytest_perfagents.diagnosis.surroundings import SURROUNDINGS
+from pytest_perfagents.diagnosis.types import Advice, Place, Raised, Rule, fixed
 from pytest_perfagents.model import Blame
 
 MODULE = re.compile(r"No module named '?(?P<module>\w+(?:\.\w+)*)")
-_Advise = Callable[[re.Match[str], Place], Advice]
 
 # A source checkout has no generated version file: vLLM says so and goes on.
 _HARMLESS = re.compile(r"No module named '\w+\._version'")
@@ -28,16 +31,6 @@ def advise(chain: Sequence[Raised], place: Place) -> Advice | None:
         if raised.type == "ModuleNotFoundError" and raised.module:
             return missing_module(raised.module, place)
     return None
-
-
-def _fixed(reason: str, hint: str, cause: str, blame: Blame = Blame.ENVIRONMENT) -> _Advise:
-    """Advice in words that stand; ``{name}`` in them is the pattern's group, ``{repo}`` the repository."""
-
-    def advice(found: re.Match[str], place: Place) -> Advice:
-        words = {key: value or "" for key, value in found.groupdict().items()} | {"repo": place.repo}
-        return Advice(reason.format(**words), hint.format(**words), cause.format(**words), blame)
-
-    return advice
 
 
 def _module(found: re.Match[str], place: Place) -> Advice:
@@ -92,11 +85,28 @@ def _interface(found: re.Match[str], place: Place) -> Advice:
     return absent_at_commit(reason, "call an interface of another commit", place)
 
 
-RULES: tuple[tuple[re.Pattern[str], _Advise], ...] = (
+def _memory(found: re.Match[str], place: Place) -> Advice:
+    hint = hint_of_kind("OOM", replace(place, baseline_worked=False))
+    if place.patch_did_it:
+        hint = f"the baseline passes here, so the patch takes more memory; {hint}"
+    return Advice("ran out of memory", hint, "need more memory", Blame.ENVIRONMENT)
+
+
+def _said_to_install(found: re.Match[str], place: Place) -> Advice:
+    """What the message itself says to install; an extra of the measured package must not bring that package."""
+    command = found["quoted"] or found["plain"] or f"pip install '{found['extra']}'"
+    wanted = re.sub(r"^pip3? install ", "", command).strip("'\"")
+    top, _, extra = wanted.partition("[")
+    if place.measures(top):
+        command = f"install what the extra [{extra} of {top} asks for, without {top} itself"
+    return Advice(f"needs {wanted}", command, f"need {wanted}", Blame.ENVIRONMENT)
+
+
+RULES: tuple[Rule, ...] = (
     (re.compile(r"No package metadata was found for '?(?P<package>[\w.-]+)"), _metadata),
     (
         re.compile(r"operator torchvision::nms does not exist|partially initialized module 'torchvision'"),
-        _fixed(
+        fixed(
             "cannot import torchvision, which does not match the installed torch",
             "install both in one command, so that they match: pip install --upgrade torch torchvision",
             "need a torchvision that matches torch",
@@ -104,7 +114,7 @@ RULES: tuple[tuple[re.Pattern[str], _Advise], ...] = (
     ),
     (
         either(r"cannot import name '(?P<name>default_\w+_dir)' from 'triton\.runtime\.cache'"),
-        _fixed(
+        fixed(
             "wants {name} from triton.runtime.cache: triton is too new for this commit",
             "install the torch of the commit's day, which brings its triton, or an older triton",
             "need an older triton",
@@ -115,7 +125,7 @@ RULES: tuple[tuple[re.Pattern[str], _Advise], ...] = (
             r"Unknown RoPE scaling type:? '?(?P<kind>\w+)",
             r"rope_scaling`? must be a dictionary with (?:with )?two fields",
         ),
-        _fixed(
+        fixed(
             "loads a model that is too new for this commit (its RoPE scaling is unknown)",
             "choose a model of the commit's day, such as Llama 3 in place of Llama 3.1",
             "load a model that is too new",
@@ -127,30 +137,28 @@ RULES: tuple[tuple[re.Pattern[str], _Advise], ...] = (
             r"Could not import module '(?P<name>\w+)'",
             r"cannot import name '(?P<other>\w*Processor\w*)' from 'transformers'",
         ),
-        _fixed(
+        fixed(
             "cannot import {name}{other} from transformers: the installed transformers is broken",
             "mostly torch and torchvision do not match; see the true cause with: "
             'python -c "import torchvision, transformers.processing_utils"',
             "need a transformers that imports",
         ),
     ),
-    (MODULE, _module),
-    (re.compile(r"'_OpNamespace' '(?P<name>\w+)' object has no attribute"), _operator),
-    (
-        re.compile(r"undefined symbol: \w+"),
-        _fixed(
-            "loads a compiled file that was built against another torch or Python",
-            "build it again with this interpreter's torch, or install the torch that it was built with",
-            "need compiled files that match torch",
-        ),
-    ),
     (
         either(
-            r"compiled using NumPy 1\.x|numpy\.dtype size changed",
-            r"module 'numpy' has no attribute|`np\.\w+` was removed",
+            r"does not recognize this architecture|has no vLLM implementation",
+            r"Model architectures \[[^\]]*\] (?:are not supported|failed to be inspected)",
         ),
-        _fixed("needs an older NumPy", 'pip install "numpy<2"', "need an older NumPy"),
+        fixed(
+            "loads a model that is too new for this commit or its transformers",
+            "choose a model of the commit's day",
+            "load a model that is too new",
+            Blame.SCRIPT,
+        ),
     ),
+    (MODULE, _module),
+    (re.compile(r"'_OpNamespace' '(?P<name>\w+)' object has no attribute"), _operator),
+    *BINARIES,
     (
         re.compile(
             r"cannot import name '(?P<name>\w+)' from (?P<circular>partially initialized module )?"
@@ -165,62 +173,19 @@ RULES: tuple[tuple[re.Pattern[str], _Advise], ...] = (
         ),
         _name,
     ),
-    (
-        re.compile(r"(?P<file>lib(?!cuda\.)[\w.+-]+\.so[\w.]*): cannot open shared object file"),
-        _fixed(
-            "needs the shared library {file}",
-            "install what brings {file}: for libcudart and its kin the CUDA version that torch was built for",
-            "need {file}",
-        ),
-    ),
-    (
-        re.compile(r"(?i)gated repo|401 Client Error|Repository Not Found for url|Invalid username or password"),
-        _fixed(
-            "wants a model that Hugging Face does not give to this user",
-            "ask for access and hand HF_TOKEN through (pass_env of [repos.{repo}]), or use an open model",
-            "need access to a model",
-        ),
-    ),
+    (OUT_OF_MEMORY, _memory),
+    *SURROUNDINGS,
     (
         either(
-            r"couldn't connect to 'https|Max retries exceeded|Temporary failure in name resolution",
-            r"LocalEntryNotFoundError|outgoing traffic has been disabled",
-            flags=re.IGNORECASE,
+            r"`(?P<quoted>pip3? install [^`\n]+)`",
+            r"(?:with|using|via|run):? (?P<plain>pip3? install [\w.\[\]<>=,\"'-]*\w)",
+            r"Please install (?P<extra>\w+\[[\w,]+\])",
         ),
-        _fixed(
-            "wants something from the network, which cannot be reached",
-            "fetch it once into the cache that the measured code sees (HF_HOME), or use a local copy",
-            "need something from the network",
-        ),
-    ),
-    (
-        re.compile(r"\[Errno 13\] Permission denied: '(?P<path>[^']+)'"),
-        _fixed(
-            "may not use {path}",
-            "measured code may write only in its own worktree, HOME and TMP, and reads no other worktree, result or "
-            "git history; `writable` of [repos.{repo}] allows more folders",
-            "need a folder that they may not use",
-        ),
-    ),
-    (
-        re.compile(r"No space left on device"),
-        _fixed(
-            "ran out of disk space",
-            "free some disk space, or set cache of [perfagents] to a larger disk",
-            "need disk space",
-        ),
-    ),
-    (
-        re.compile(r"no kernel image is available"),
-        _fixed(
-            "has no kernel for this GPU",
-            "install a torch built for this GPU's architecture, or use a GPU of the commit's day",
-            "need a torch for this GPU",
-        ),
+        _said_to_install,
     ),
     (
         re.compile(r"(?P<what>\"?\w+\"?) not implemented for '(?P<dtype>\w+)'"),
-        _fixed(
+        fixed(
             "asks torch for an operation that it does not have on {dtype}",
             "make the data in a type that torch can, then convert it: x.to(dtype)",
             "ask torch for what it cannot do",

@@ -5,11 +5,21 @@ from __future__ import annotations
 import builtins
 import re
 
-from pytest_perfagents.diagnosis.patterns import either
+from pytest_perfagents.diagnosis.patterns import either, sought
 from pytest_perfagents.diagnosis.types import Place, Raised
 from pytest_perfagents.model import Role
 
 HARDWARE = "HARDWARE_UNAVAILABLE"
+
+OUT_OF_MEMORY = either(
+    r"^(?:OutOfMemoryError|MemoryError|_?ArrayMemoryError|bad_alloc)\b|std::bad_alloc",
+    r"(?i:\bout of memory\b)|OUT_OF_MEMORY|MEMORY_INSUFFICIENT|_STATUS_ALLOC_FAILED",
+    r"DefaultCPUAllocator: (?:can't|not enough)|(?i:cannot allocate memory)",
+    r"Unable to allocate [\d.]+ \w+ for an",
+    r"No available memory for the cache blocks|larger than the available KV cache memory",
+    r"larger than the maximum number of tokens that can be stored in KV cache",
+    r"Free memory on device[^\n]* is less than|\bNot enough memory\b",
+)
 
 # Sought in "Class: text". The text goes before the class: PyTorch raises RuntimeError for nearly everything.
 KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -29,20 +39,14 @@ KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"only \d+ (?:\w+ )?(?:GPU|CUDA|[AHBLV]\d{2,3}\b)s?(?: \w+)? (?:is |are )?available",
             r"only supports? (?:\w+ )?GPUs?\b",
             r"only supported on (?:GPU|CUDA|Hopper|Ampere|Blackwell|H100|SM)",
-            r"not supported (?:on|by) (?:this|the current|your) (?:GPU|device|hardware)",
+            r"not supported (?:on|by|for) (?:this|the current|your) (?:GPU|device|hardware)",
             r"CAPABILITY_UNSUPPORTED",
             flags=re.IGNORECASE,
         ),
     ),
     (
         "OOM",
-        either(
-            r"^(?:OutOfMemoryError|MemoryError|_?ArrayMemoryError|bad_alloc)\b|std::bad_alloc",
-            r"(?i:\bout of memory\b)|OUT_OF_MEMORY|MEMORY_INSUFFICIENT|_STATUS_ALLOC_FAILED",
-            r"DefaultCPUAllocator: (?:can't|not enough)|(?i:cannot allocate memory)",
-            r"Unable to allocate [\d.]+ \w+ for an",
-            r"No available memory for the cache blocks",
-        ),
+        OUT_OF_MEMORY,
     ),
     (
         "CUDA_ERROR",
@@ -77,6 +81,9 @@ _CLASSES: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"unexpected keyword argument|got multiple values for|missing \d+ required",
             r"takes (?:from )?\d+ (?:to \d+ )?positional",
             r"unhashable type|unsupported operand type|object is not (?:callable|iterable|subscriptable)",
+            r"not supported between instances of|Can't instantiate abstract class|can only concatenate",
+            r"object does not support item assignment|object of type '\w+' has no len\(\)",
+            r"argument of type '\w+' is not iterable|cannot unpack non-iterable|argument after \*",
             r"must be \w+, not |^TypeError\b",
         ),
     ),
@@ -89,11 +96,25 @@ _CLASSES: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
 )
+# Texts of Python's own exceptions, sought in a script's own report alone: elsewhere they may be about anything.
+_BARE: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("KeyError", re.compile(r"^'[^'\n]*'$")),
+    ("IndexError", re.compile(r"index out of range|pop from (?:an )?empty")),
+    (
+        "ValueError",
+        either(
+            r"(?:too many|not enough) values to unpack|invalid literal for int", r"could not convert string to float"
+        ),
+    ),
+    ("ZeroDivisionError", re.compile(r"division by zero")),
+    ("RecursionError", re.compile(r"maximum recursion depth exceeded")),
+    ("OSError", re.compile(r"^\[Errno \d+\] ")),
+)
 # "torch.OutOfMemoryError: text", "AssertionError" alone, "KeyError('a')", "run failed: ValueError: text".
 _NAMED = tuple(
     re.compile(pattern, re.DOTALL)
     for pattern in (
-        r"^(?:[a-z_][\w.]*\.)?(?P<type>[A-Z]\w*(?:Error|Exception|Interrupt))(?:: (?P<message>.*))?$",
+        r"^(?:[a-z_][\w.]*\.)?(?P<type>[A-Z]\w*(?:Error|Exception|Interrupt))(?::\s?(?P<message>.*))?$",
         r"^(?P<type>[A-Z]\w*(?:Error|Exception))\((?P<message>.*)\)$",
         r"\b(?P<type>[A-Z]\w*(?:Error|Exception)): (?P<message>.*)",
     )
@@ -120,7 +141,7 @@ def kind_of(raised: Raised, more: str = "") -> str:
     kind = "EXCEPTION"
     own = () if hasattr(builtins, raised.type) else raised.bases
     for name in (raised.type, *own):
-        line = f"{name}: {raised.message} {more}"
+        line = f"{name}: {sought(raised.message)} {sought(more)}"
         kind = next(kind for kind, pattern in KINDS if pattern.search(line))
         if kind != "EXCEPTION":
             break
@@ -129,11 +150,19 @@ def kind_of(raised: Raised, more: str = "") -> str:
 
 def raised_in_words(text: str) -> Raised:
     """The exception that a script's own words describe; its class is empty where they do not tell."""
+    said = sought(text.strip())
     for name, pattern in _CLASSES:
-        if pattern.search(text):
+        if pattern.search(said):
             return Raised(name, text)
-    named = next(filter(None, (pattern.search(text.strip()) for pattern in _NAMED)), None)
+    named = next(filter(None, (pattern.search(said) for pattern in _NAMED)), None)
     return Raised(named["type"], named["message"] or "") if named else Raised("", text)
+
+
+def raised_by_script(text: str) -> Raised:
+    """`raised_in_words`, of what a script reports of itself: the texts of Python's own exceptions count, too."""
+    raised = raised_in_words(text)
+    bare = next((name for name, pattern in _BARE if pattern.search(sought(text.strip()))), "")
+    return Raised(bare, text) if bare and not raised.type else raised
 
 
 def hint_of_kind(kind: str, place: Place) -> str:

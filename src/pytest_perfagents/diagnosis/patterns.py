@@ -10,6 +10,17 @@ def either(*alternatives: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[st
     return re.compile("|".join(alternatives), flags)
 
 
+_SOUGHT_CHARACTERS = 8_000
+
+
+def sought(text: str) -> str:
+    """What rules are sought in: of a text of any length its beginning and its end, so that their time is bounded."""
+    if len(text) <= _SOUGHT_CHARACTERS:
+        return text
+    half = _SOUGHT_CHARACTERS // 2
+    return f"{text[:half]}\n{text[-half:]}"
+
+
 def one_line(text: str, limit: int) -> str:
     """``text`` on one line of at most ``limit`` characters."""
     line = " ".join(text.split())

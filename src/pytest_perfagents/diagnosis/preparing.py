@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_perfagents.diagnosis.patterns import either, one_line
+from pytest_perfagents.diagnosis.patterns import either, one_line, sought
 from pytest_perfagents.diagnosis.taxonomy import default_blame, default_stage
 from pytest_perfagents.model import Category, Commit, Failure, Role
 
@@ -16,7 +16,7 @@ RULES: tuple[tuple[Category, re.Pattern[str], str, str], ...] = (
     (
         Category.IMAGE_UNAVAILABLE,
         either(
-            r"manifest for (?P<image>\S+) not found|manifest (?:unknown|invalid)|no such image|No such image",
+            r"manifest for (?P<image>\S+) not found|manifest (?:unknown|invalid)|no such image",
             r"pull access denied|denied: requested access|repository does not exist or may require",
             r"toomanyrequests|error pulling image|failed to (?:pull|register layer)|image (?:pull|not found)",
             r"error response from daemon: (?:get|head) ",
@@ -81,7 +81,7 @@ RULES: tuple[tuple[Category, re.Pattern[str], str, str], ...] = (
 
 def not_prepared(text: str, commit: Commit) -> Failure | None:
     """Why a side of ``commit`` could not be prepared, as ``text`` tells, or ``None``: it does not."""
-    text = text[-_READ_CHARACTERS:]
+    text = "\n".join(sought(line) for line in text[-_READ_CHARACTERS:].split("\n"))
     for category, pattern, reason, hint in RULES:
         if found := pattern.search(text):
             start, end = text.rfind("\n", 0, found.start()) + 1, text.find("\n", found.end())

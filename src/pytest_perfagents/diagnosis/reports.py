@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 from pytest_perfagents.diagnosis.advice import MODULE, advise
-from pytest_perfagents.diagnosis.kinds import HARDWARE, hint_of_kind, kind_of, raised_in_words
+from pytest_perfagents.diagnosis.kinds import HARDWARE, hint_of_kind, kind_of, raised_by_script
 from pytest_perfagents.diagnosis.modules import is_target
+from pytest_perfagents.diagnosis.patterns import sought
 from pytest_perfagents.diagnosis.types import Advice, Facts, Finding, Place, Raised
 from pytest_perfagents.model import Category, Role
-from pytest_perfagents.parsers.script_output import ScriptReport
+from pytest_perfagents.parsers.script_output import WORDLESS, ScriptReport
 
 _OPT_PATH = "OPT_PATH"
 _HINTS = {
@@ -27,7 +28,9 @@ def reported(facts: Facts) -> Finding | None:
     if report is None or not report.blames or (facts.evidence.error is not None and not facts.left):
         return None
     text = report.error or "no error, only that its target is not resolved"
-    raised = raised_in_words(text)
+    raised = raised_by_script(text)
+    if not raised.type:
+        raised = Raised(report.error_class or ("Exception" if text == WORDLESS else ""), text)
     chain = (raised, *_beneath(facts, raised))
     advice = advise(chain, facts.place)
     reason = "" if advice and len(chain) == 1 and tells_all(advice, text) else f"reports: {text}"
@@ -46,7 +49,7 @@ def path_not_hit(facts: Facts) -> Finding | None:
 
 def category_of_import(raised: Raised, place: Place) -> Category:
     """A module to install; a source file of the measured package is the target that is missing."""
-    found = MODULE.search(raised.message)
+    found = MODULE.search(sought(raised.message))
     if found and is_target(found["module"], place):
         return target_not_resolved(place)
     return place.category("IMPORT_ERROR") if place.role is Role.PATCHED else Category.TEST_IMPORT_ERROR

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from pytest_perfagents.diagnosis.advice import advise
 from pytest_perfagents.diagnosis.kinds import HARDWARE, hint_of_kind, kind_of, raised_in_words
@@ -27,40 +28,47 @@ _PATCHED_FILE = re.compile(r"(?m)^patching file '?(?P<file>[^'\n]+?)'?$")
 _HINT = "see the server's log; run the benchmark by hand in the image of this commit"
 
 
-def not_served(status: str, error: str, output: str, commit: Commit, packages: Sequence[str]) -> Failure:
-    """The failure of a served benchmark: ``status`` and ``error`` are the evaluation's words, ``output`` the log.
+@dataclass(frozen=True, slots=True)
+class ServedLog:
+    """What is recorded of a served benchmark: the evaluation's ``status`` and ``error``, the log."""
+
+    status: str
+    error: str
+    output: str
+
+
+def not_served(log: ServedLog, commit: Commit, packages: Sequence[str], side: Role = Role.PATCHED) -> Failure:
+    """The failure of a served benchmark without numbers on the baseline or, by default, with the patch.
 
     What could not be prepared comes first, then hardware, then what ended the server, then the client's time limit.
     """
-    failure = not_prepared(f"{error}\n{output}", commit)
+    failure = not_prepared(f"{log.error}\n{log.output}", commit)
     if failure is not None:
         return failure
+    failure = _not_served(log, Place(side, commit.repo, tuple(packages), baseline_worked=False))
+    return replace(failure, side=side)
+
+
+def _not_served(log: ServedLog, place: Place) -> Failure:
+    error, output = log.error, log.output
     chain = chain_in_text(_MARKS.sub("", output))
     said = raised_in_words(error)
     if kind_of(chain[0] if chain else said) == HARDWARE or kind_of(said) == HARDWARE:
         reason = f"asks for hardware that is not here: {chain[0] if chain else error}"
-        return _failure(Category.HARDWARE_UNAVAILABLE, reason, output, hint_of_kind(HARDWARE, _place(commit, packages)))
+        return _failure(Category.HARDWARE_UNAVAILABLE, reason, output, hint_of_kind(HARDWARE, place))
     crashed = bool(_CRASHED.search(error) or _CRASHED.search(output[-_TAIL_CHARACTERS:]))
-    if not crashed and (status == "timeout" or _TIMED_OUT.search(error)):
+    if not crashed and (log.status == "timeout" or _TIMED_OUT.search(error)):
         hint = "give it more time, or a smaller workload"
         return _failure(Category.BENCHMARK_TIMEOUT, error or "the benchmark took too long", output, hint)
     category = Category.SERVER_CRASHED if crashed else Category.NO_METRICS
-    return _ended(category, chain, status, error, output, commit, packages)
+    return _ended(category, chain, log, place)
 
 
-def _ended(
-    category: Category,
-    chain: Sequence[Raised],
-    status: str,
-    error: str,
-    output: str,
-    commit: Commit,
-    packages: Sequence[str],
-) -> Failure:
-    place = _place(commit, packages)
+def _ended(category: Category, chain: Sequence[Raised], log: ServedLog, place: Place) -> Failure:
+    error, output = log.error, log.output
     advice = advise(chain, place) if chain else advise((raised_in_words(error),), place)
-    blame, hint = _blame(category, chain, error, output), _HINT
-    reason = error or f"the evaluation calls it {status or 'nothing'}"
+    blame, hint = _blame(category, chain, log, place), _HINT
+    reason = error or f"the evaluation calls it {log.status or 'nothing'}"
     if chain:
         reason, hint = f"{reason}: ended in {chain[0]}", hint_of_kind(kind_of(chain[0]), place)
     if advice is not None:
@@ -69,9 +77,11 @@ def _ended(
     return _failure(category, reason, output, hint, blame, advice.cause if advice else "", chain)
 
 
-def _blame(category: Category, chain: Sequence[Raised], error: str, output: str) -> Blame | None:
+def _blame(category: Category, chain: Sequence[Raised], log: ServedLog, place: Place) -> Blame | None:
     """The agent's, where the server ended after the patch and nothing says that it would have ended without it."""
-    if category is not Category.SERVER_CRASHED or "patch" not in f"{error}{output}".lower():
+    error, output = log.error, log.output
+    is_patched = place.role is Role.PATCHED and "patch" in f"{error}{output}".lower()
+    if category is not Category.SERVER_CRASHED or not is_patched:
         return Blame.ENVIRONMENT if category is Category.SERVER_CRASHED else default_blame(category)
     traceback = output[output.rfind("Traceback (most recent call last)") :] if chain else ""
     patched = [found["file"] for found in _PATCHED_FILE.finditer(output)]
@@ -94,20 +104,17 @@ def no_numbers(reason: str, side: Role, hint: str) -> Failure:
     )
 
 
-def served_nothing(output: str) -> Failure:
+def served_nothing(output: str, side: Role = Role.PATCHED) -> Failure:
     """The client ended well and measured nothing: every request failed, or every number is zero."""
     reason = "the server answered no request: all of them failed, and every number is zero"
-    return _failure(Category.SERVER_CRASHED, reason, output, _HINT, Blame.ENVIRONMENT)
+    return replace(_failure(Category.SERVER_CRASHED, reason, output, _HINT, Blame.ENVIRONMENT), side=side)
 
 
-def not_supported(reason: str) -> Failure:
+def not_supported(reason: str, side: Role = Role.PATCHED) -> Failure:
     """The evaluation gave up on versions that do not go together."""
     hint = "evaluate this commit with the versions of its day, or leave it out"
-    return _failure(Category.NO_METRICS, reason, "", hint, Blame.ENVIRONMENT, "do not go with the versions of that day")
-
-
-def _place(commit: Commit, packages: Sequence[str]) -> Place:
-    return Place(Role.PATCHED, commit.repo, tuple(packages), baseline_worked=False)
+    cause = "do not go with the versions of that day"
+    return replace(_failure(Category.NO_METRICS, reason, "", hint, Blame.ENVIRONMENT, cause), side=side)
 
 
 def _failure(

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_perfagents.diagnosis.advice import MODULE, advise
 from pytest_perfagents.diagnosis.kinds import HARDWARE, hint_of_kind, kind_of, raised_in_words
-from pytest_perfagents.diagnosis.names import asking_first, misspelt_function, misspelt_name, names_in_file
+from pytest_perfagents.diagnosis.names import asking_first, misspelling, misspelt_function, names_in_file
 from pytest_perfagents.diagnosis.patterns import one_line
 from pytest_perfagents.diagnosis.reports import (
     category_of_import,
@@ -22,12 +22,13 @@ from pytest_perfagents.diagnosis.signals import ending_signal, killed, signal_na
 from pytest_perfagents.diagnosis.taxonomy import default_blame, default_stage
 from pytest_perfagents.diagnosis.tracebacks import chain_in_text, chain_of_error
 from pytest_perfagents.diagnosis.types import Evidence, Facts, Finding, Place, Raised
-from pytest_perfagents.model import Blame, Category, Ending, Failure, Role, Stage
+from pytest_perfagents.model import Blame, Category, Ending, Execution, Failure, Role, Stage
 from pytest_perfagents.parsers.script_output import parse_output
 
 _TAIL_CHARACTERS = 2_000
 _LINE_CHARACTERS = 500
 _WORDS_CHARACTERS = 100_000
+_TIMEOUT_CODE = 124
 
 # They tell of trouble and go on, so they decide nothing.
 _WARNING = re.compile(r"(?m)^[^\n]*Warning: [^\n]*(?:\nNo module named [^\n]*)?(?:\n {2}\S[^\n]*)?$")
@@ -57,12 +58,13 @@ def diagnose(
     reason, hint = finding.reason, finding.hint
     if finding.advice is not None:
         reason, hint = "; ".join(filter(None, (finding.advice.reason, reason))), finding.advice.hint
-    hint = asking_first(misspelt_name(facts, finding), hint)
+    spelling = misspelling(facts, finding)
+    hint = spelling.hint or asking_first(spelling.question, hint)
     return Failure(
         category=finding.category,
         stage=_stage(finding.category, evidence.stage),
         side=role,
-        blame=_blame(finding, place),
+        blame=spelling.blame or _blame(finding, place),
         reason=one_line(f"{role.value} {reason}", _LINE_CHARACTERS),
         hint=one_line(hint, _LINE_CHARACTERS) or None,
         evidence=_evidence(facts, finding),
@@ -100,13 +102,25 @@ def _blame(finding: Finding, place: Place) -> Blame | None:
 
 def _timed_out(facts: Facts) -> Finding | None:
     execution = facts.execution
-    if execution is None or execution.ending is not Ending.TIMED_OUT or facts.evidence.error is not None:
+    if execution is None or facts.evidence.error is not None or not (_stopped_by_us(execution) or _by_timeout(facts)):
         return None
     hint = "give it more time (timeout_s of [perfagents]), or make the script's workload smaller"
     if facts.place.patch_did_it:
         hint = "the baseline took less: the patch hangs or became far slower"
     reason = f"gave no result within {execution.duration_s:.3g} s and was stopped"
+    if not _stopped_by_us(execution):
+        reason = f"ended with exit code {_TIMEOUT_CODE}, which timeout(1) gives to what it stops"
     return Finding(facts.place.category("TIMEOUT"), reason, facts.raised, advise(facts.raised, facts.place), hint)
+
+
+def _stopped_by_us(execution: Execution) -> bool:
+    return execution.ending is Ending.TIMED_OUT
+
+
+def _by_timeout(facts: Facts) -> bool:
+    """Whether it was the command timeout(1), and nothing that the script said."""
+    code = facts.execution.code if facts.execution is not None else None
+    return code == _TIMEOUT_CODE and not facts.raised and facts.report is None
 
 
 def _raised(facts: Facts) -> Finding | None:
@@ -150,7 +164,7 @@ def _not_started(facts: Facts) -> Finding | None:
     program = execution.command[0] if execution.command else "the program"
     reason = f"could not be started: {_last_line(execution.stderr) or program}"
     hint = f"set python of [repos.{facts.place.repo}] to an interpreter that runs; this one does not: {program}"
-    return Finding(facts.place.category("UNKNOWN"), reason, hint=hint, blame=Blame.ENVIRONMENT)
+    return Finding(facts.place.category("NO_OUTPUT"), reason, hint=hint, blame=Blame.ENVIRONMENT)
 
 
 def _said_in_words(facts: Facts) -> Finding | None:

@@ -55,6 +55,9 @@ _SHELL_CODES = {
         signal.SIGBUS,
         signal.SIGILL,
         signal.SIGFPE,
+        signal.SIGTERM,
+        signal.SIGINT,
+        signal.SIGXCPU,
     )
 }
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_perfagents.diagnosis.patterns import one_line
+from pytest_perfagents.diagnosis.patterns import one_line, sought
 from pytest_perfagents.model import Blame, Category, Execution, Role, Stage
 from pytest_perfagents.parsers.script_output import ScriptReport
 
@@ -27,8 +28,8 @@ class Raised:
 
     @property
     def line(self) -> str:
-        """``Class: text``, whole: what the rules search."""
-        return f"{self.type}: {self.message}"
+        """``Class: text``, of a very long text its beginning and end: what the rules search."""
+        return f"{self.type}: {sought(self.message)}"
 
     def __str__(self) -> str:
         shown = one_line(self.message, _SHOWN_CHARACTERS)
@@ -89,6 +90,20 @@ class Advice:
     cause: str
     blame: Blame | None = None
     module: str | None = None
+
+
+Advise = Callable[[re.Match[str], Place], Advice]
+Rule = tuple[re.Pattern[str], Advise]
+
+
+def fixed(reason: str, hint: str, cause: str, blame: Blame = Blame.ENVIRONMENT) -> Advise:
+    """Advice in words that stand; ``{name}`` in them is the pattern's group, ``{repo}`` the repository."""
+
+    def advice(found: re.Match[str], place: Place) -> Advice:
+        words = {key: value or "" for key, value in found.groupdict().items()} | {"repo": place.repo}
+        return Advice(reason.format(**words), hint.format(**words), cause.format(**words), blame)
+
+    return advice
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,10 @@ _TIME_KEYS = {
     "avg_time": 1.0, "execution_time": 1.0, "elapsed_time": 1.0, "avg_latency": 1.0,
 }  # fmt: skip
 _MARKS = frozenset({"target_resolved", "opt_path_hit", "error_name", "error_code", *_TIME_KEYS})
+_CLASS_KEYS = ("error_type", "exception_type", "error_class", "exception")
+_CLASS = re.compile(r"(?:\w+\.)*(?P<name>[A-Z]\w*(?:Error|Exception|Interrupt|Exit))")
+WORDLESS = "an error without a text, as a bare assert has none"
+"""The error of a script that reports an empty one, and neither a time nor a count."""
 _LOG_MARKS = frozenset({"level", "levelname", "severity", "logger"})
 
 # A report is looked for in the end of the output first; a longer stretch is read only where there is none.
@@ -55,6 +59,13 @@ class ScriptReport:
         return name.upper() if isinstance(name, str) else ""
 
     @property
+    def error_class(self) -> str:
+        """The exception's class where the script names it beside its text; empty where it does not."""
+        names = (self.raw.get(key) for key in _CLASS_KEYS)
+        found = next(filter(None, (_CLASS.fullmatch(name) for name in names if isinstance(name, str))), None)
+        return found["name"] if found else ""
+
+    @property
     def blames(self) -> bool:
         """Whether the script itself says what went wrong."""
         return self.error is not None or self.target_resolved is False
@@ -83,6 +94,8 @@ def report_from_json(value: Mapping[str, Any]) -> ScriptReport | None:
         seconds = _benchmark_seconds(benchmarks)
         return None if seconds is None else ScriptReport(seconds=seconds, raw=value)
     error = _error(value)
+    if error is None and value.get("error") == "" and "iters" not in value and not _TIME_KEYS.keys() & value.keys():
+        error = WORDLESS
     if not _MARKS & value.keys() and (error is None or _LOG_MARKS & value.keys()):
         return None
     return ScriptReport(
@@ -180,7 +193,7 @@ def _positive(number: object) -> float | None:
 
 
 def _error(value: Mapping[str, Any]) -> str | None:
-    for key in ("error", "error_message", "error_name"):
+    for key in ("error", "error_message", "error_name", *_CLASS_KEYS):
         if (text := value.get(key)) and text is not True:
             return text if isinstance(text, str) else json.dumps(text, default=str)
     return "the script reports an error and does not say which" if value.get("error") is True else None

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from pytest_perfagents.diagnosis.serving import ServedLog
 from pytest_perfagents.model import AgentRun
 from pytest_perfagents.parsers.script_output import ScriptReport
 
@@ -93,7 +94,7 @@ class Serving:
     """A serving or offline benchmark of one agent on one commit: `<commit>_agent_result.json` and its kin.
 
     ``metrics`` maps the sides to their numbers; ``served`` is the model that answered the requests; ``plan`` is the
-    commit's entry in the benchmark plan.
+    commit's entry in the benchmark plan. ``baseline`` is a result of that side that lies beside it and has none.
     """
 
     origin: Origin
@@ -104,6 +105,7 @@ class Serving:
     failed_requests: bool = False
     served: str = ""
     plan: Mapping[str, Any] = field(default_factory=dict)
+    baseline: ServedLog | None = None
 
 
 Record = Evaluation | Serving

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_perfagents.diagnosis.serving import no_numbers, not_served, not_supported, served_nothing
-from pytest_perfagents.model import HUMAN, Case, Failure, Integrity, Outcome, Role, Side
+from pytest_perfagents.diagnosis.serving import ServedLog, no_numbers, not_served, not_supported, served_nothing
+from pytest_perfagents.model import HUMAN, Case, Commit, Failure, Integrity, Outcome, Role, Side
 from pytest_perfagents.recorded.comparing import recorded_comparison
 from pytest_perfagents.recorded.judging import Packages, outcome_of, protocol_of, unreadable
 from pytest_perfagents.recorded.records import Serving
@@ -51,12 +51,13 @@ def _failure(record: Serving, packages: Packages) -> Failure | None:
     named = packages.get(commit.repo, (commit.repo,))
     if not (record.status or record.error or record.output or own):
         return unreadable(origin)
+    if record.baseline is not None:
+        return _of_the_baseline(record.baseline, commit, named)
+    if _is_nothing(record.metrics.get("baseline", {})):
+        return served_nothing("", Role.BASELINE)
     if record.status != "success":
-        failure = not_served(record.status, record.error, record.output, commit, named)
-        given_up = record.status in _GIVEN_UP and failure.category.value in ("NO_METRICS", "SERVER_CRASHED")
-        return not_supported(f"{record.status}: {record.error or 'no reason is recorded'}") if given_up else failure
-    figures = [value for name, value in own.items() if name.startswith((*_THROUGHPUT, *_LATENCY))]
-    if figures and not any(figures):
+        return _unserved(ServedLog(record.status, record.error, record.output), commit, named)
+    if _is_nothing(own):
         return served_nothing(record.output)
     if not own:
         why = f"the record {origin.damage}" if origin.damage else "no number is recorded"
@@ -65,11 +66,38 @@ def _failure(record: Serving, packages: Packages) -> Failure | None:
         )
     if record.failed_requests and not own.get("completed", 1):
         return served_nothing(record.output)
-    if _ratio(record.metrics, "agent") is None:
-        reason = f"the agent's side was served ({_shown(own)}), and no number of the baseline is recorded"
-        hint = f"import the folder that holds {commit.short}_baseline_result.json, too"
-        return no_numbers(reason, Role.BASELINE, hint)
-    return None
+    return _incomparable(record) if _ratio(record.metrics, "agent") is None else None
+
+
+def _is_nothing(numbers: Mapping[str, float]) -> bool:
+    """Whether there are figures of speed, and every one is zero."""
+    figures = [value for name, value in numbers.items() if name.startswith((*_THROUGHPUT, *_LATENCY))]
+    return bool(figures) and not any(figures)
+
+
+def _incomparable(record: Serving) -> Failure:
+    own, base = record.metrics["agent"], record.metrics.get("baseline")
+    if base:
+        reason = f"the baseline ({_shown(base)}) and the agent's side ({_shown(own)}) have no metric in common"
+        return no_numbers(reason, Role.PATCHED, "run the same benchmark on both sides")
+    reason = f"the agent's side was served ({_shown(own)}), and no number of the baseline is recorded"
+    hint = f"import the folder that holds {record.origin.run.commit.short}_baseline_result.json, too"
+    return no_numbers(reason, Role.BASELINE, hint)
+
+
+def _of_the_baseline(log: ServedLog, commit: Commit, packages: Sequence[str]) -> Failure:
+    """The baseline is judged before the patch: where it gave no number, nothing can be said of the agent."""
+    if log.status == "success" or not (log.status or log.output):
+        reason = log.error or "the baseline's result says success, and it holds no number"
+        return no_numbers(reason, Role.BASELINE, "run the baseline's benchmark again, and keep its JSON file")
+    return _unserved(log, commit, packages, Role.BASELINE)
+
+
+def _unserved(log: ServedLog, commit: Commit, packages: Sequence[str], side: Role = Role.PATCHED) -> Failure:
+    """What the log shows; where that is nothing, that the evaluation gave it up."""
+    failure = not_served(log, commit, packages, side)
+    given_up = log.status in _GIVEN_UP and failure.category.value in ("NO_METRICS", "SERVER_CRASHED")
+    return not_supported(f"{log.status}: {log.error or 'no reason is recorded'}", side) if given_up else failure
 
 
 def _compared(record: Serving) -> Outcome:

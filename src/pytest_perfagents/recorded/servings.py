@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pytest_perfagents.diagnosis.serving import ServedLog
 from pytest_perfagents.recorded.files import Content, number, read_json, table, text_of, word
 from pytest_perfagents.recorded.naming import UNKNOWN, Names, revision
 from pytest_perfagents.recorded.records import Kind, Note, Origin, Serving
@@ -19,7 +20,8 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)")
 _MODEL = re.compile(r"--model[ =](?P<model>\S+)")
 _SERVES = re.compile(r"benchmark_serving|bench[_ ]serv")
 _SHORT = 40
-_SIDES = ("baseline", "human", "agent")
+_BASELINE = "baseline"
+_SIDES = (_BASELINE, "human", "agent")
 _FAILED = ("failed", "failed_requests", "num_failed")
 
 
@@ -120,9 +122,11 @@ def with_sides(
 ) -> tuple[list[Serving], list[Note]]:
     """The agents' records with the numbers of the baseline's and the human's results of the same commit.
 
-    A result of those sides that no agent's record lies beside is noted: it is no outcome of an agent.
+    A result of those sides that no agent's record lies beside is noted: it is no outcome of an agent. Of two results
+    of one side the first that has numbers counts, else the first.
     """
     notes, known = [], dict[tuple[str, str], Mapping[str, float]]()
+    numberless: dict[str, ServedLog] = {}
     agents = {found.commit[:8] for found, _ in served}
     for found, content in others:
         numbers = _numbers(content.fields.get("metrics"))
@@ -132,13 +136,28 @@ def with_sides(
                     str(found.file), content.damage, f"{len(numbers)} numbers of the {found.side}'s side could be read"
                 )
             )
+        said = word(content.fields.get("error")) or word(content.fields.get("status")) or "nothing"
         if found.commit[:8] not in agents:
-            said = word(content.fields.get("error")) or word(content.fields.get("status")) or "nothing"
             what = f"is a result of the {found.side}'s side (it says: {said}) without an agent's"
             notes.append(Note(str(found.file), what, "no outcome"))
         elif numbers:
             known.setdefault((found.commit[:8], found.side), numbers)
-    return _in_one_repository([_completed(found, serving, known) for found, serving in served]), notes
+        elif found.side == _BASELINE:
+            numberless.setdefault(found.commit[:8], _numberless(content))
+        else:
+            what = f"is a result of the {found.side}'s side without numbers (it says: {said})"
+            notes.append(Note(str(found.file), what, f"no speedup of the {found.side}'s"))
+    completed = [_completed(found, serving, known, numberless) for found, serving in served]
+    return _in_one_repository(completed), notes
+
+
+def _numberless(content: Content) -> ServedLog:
+    fields = content.fields
+    output = "\n".join(filter(None, (text_of(fields.get("raw_output")), text_of(fields.get("server_logs")))))
+    error = text_of(fields.get("error") or fields.get("skip_reason")).strip()
+    if content.damage and not error:
+        error = f"its result {content.damage}"
+    return ServedLog(word(fields.get("status")).lower(), error, output)
 
 
 def _in_one_repository(records: list[Serving]) -> list[Serving]:
@@ -155,6 +174,13 @@ def _moved(record: Serving, repo: str) -> Serving:
     return replace(record, origin=replace(record.origin, run=replace(run, commit=replace(run.commit, repo=repo))))
 
 
-def _completed(found: Found, serving: Serving, known: Mapping[tuple[str, str], Mapping[str, float]]) -> Serving:
-    more = {side: known[found.commit[:8], side] for side in ("baseline", "human") if (found.commit[:8], side) in known}
-    return replace(serving, metrics={**more, **serving.metrics})
+def _completed(
+    found: Found,
+    serving: Serving,
+    known: Mapping[tuple[str, str], Mapping[str, float]],
+    numberless: Mapping[str, ServedLog],
+) -> Serving:
+    commit = found.commit[:8]
+    more = {side: known[commit, side] for side in (_BASELINE, "human") if (commit, side) in known}
+    metrics = {**more, **serving.metrics}
+    return replace(serving, metrics=metrics, baseline=None if _BASELINE in metrics else numberless.get(commit))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 
 from pytest_perfagents.model import UsageError
 from pytest_perfagents.recorded.records import Note
+from pytest_perfagents.resultsets import OUTCOMES, holds_results
 
 EVALUATION, SUMMARY, PLAN = "test_results.json", "run_summary.json", "benchmark_mode_mapping.json"
 _CUT = r"(?:\.tail)?(?:\.partial)?"
@@ -46,7 +49,7 @@ class Search:
         """The files below the folders, or those that are named themselves.
 
         Raises:
-            UsageError: there is no such folder.
+            UsageError: there is no such folder, or it holds no record but outcomes of ours.
         """
         for rank, folder in enumerate(folders):
             if not folder.exists():
@@ -54,17 +57,26 @@ class Search:
             if folder.is_file():
                 found = _recognised(folder, folder.name, rank, ())
                 if found is None:
+                    _refuse_ours(folder)
                     raise UsageError(f"{folder}: no file of a recorded evaluation; {_known()}")
                 yield found
                 continue
             self._plans_above(folder)
-            yield from self._below(folder, rank)
+            yield from self._first_time(folder, rank)
 
     def _plans_above(self, folder: Path) -> None:
         """A plan may lie beside the folder of one agent's results."""
         for place in (folder.parent, folder.parent / "mappings"):
             if (place / PLAN).is_file():
                 self.plans.append(place / PLAN)
+
+    def _first_time(self, folder: Path, rank: int) -> Iterator[Found]:
+        is_new = _key(folder) not in self._seen
+        found: Found | None = None
+        for found in self._below(folder, rank):
+            yield found
+        if is_new and found is None:
+            _refuse_ours(folder)
 
     def _below(self, top: Path, rank: int) -> Iterator[Found]:
         pending: list[tuple[Path, tuple[str, ...]]] = [(top, ())]
@@ -91,10 +103,10 @@ class Search:
 
     def _entries(self, folder: Path) -> list[tuple[str, bool]] | None:
         """The names in a folder, and which of them are folders; None where it was seen before."""
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in self._seen:
+        key = _key(folder)
+        if key in self._seen:
             return None
-        self._seen.add((status.st_dev, status.st_ino))
+        self._seen.add(key)
         with os.scandir(folder) as listing:
             return sorted((entry.name, _is_folder(entry)) for entry in listing if entry.name != ".git")
 
@@ -105,6 +117,9 @@ class Search:
                 yield found
             elif name == PLAN:
                 self.plans.append(folder / name)
+            elif fnmatch(name, OUTCOMES):
+                what = "holds outcomes of pytest-perfagents, which are judged already"
+                self.notes.append(Note(str(folder / name), what, f"not read: {_to_show(folder)}"))
             elif _NEAR.search(name):
                 what = "has nearly the name of a record"
                 self.notes.append(Note(str(folder / name), what, f"not read: {_known()}"))
@@ -118,11 +133,34 @@ class Search:
             self.notes.append(Note(str(folder), "holds no record, as its neighbours do", "no outcome"))
 
 
+def _refuse_ours(place: Path) -> None:
+    """For a named place without a record.
+
+    Raises:
+        UsageError: what lies there are outcomes of ours, which nothing has to import.
+    """
+    if holds_results(place):
+        raise UsageError(
+            f"{place}: these are outcomes of pytest-perfagents, which are judged already, and no recorded evaluations; "
+            f"{_to_show(place)}"
+        )
+
+
+def _to_show(place: Path) -> str:
+    return f"show them with: perfagents report {shlex.quote(str(place))}"
+
+
 def _recognised(file: Path, name: str, rank: int, parts: tuple[str, ...]) -> Found | None:
     if _PLAIN.fullmatch(name):
         return Found(file, EVALUATION if name.startswith(EVALUATION) else SUMMARY, rank, parts)
     served = _SERVED.fullmatch(name)
     return Found(file, "", rank, parts, served["commit"], served["side"] or "") if served else None
+
+
+def _key(folder: Path) -> tuple[int, int]:
+    """What links to one folder share."""
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 def _is_known(name: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pytest_perfagents.report.cells import printable
+
 
 def share(value: float | None) -> str:
     """``0.42 %``; ``-`` for what is not known."""
@@ -45,7 +47,7 @@ def render_calibrations(records: Sequence[Mapping[str, Any]]) -> str:
         lines += ["", f"{len(accused)} of {len(ordered)} called identical code changed: do not trust verdicts on them"]
     if any(record["speedup"] is not None for record in ordered):
         lines += ["", "each is one draw: its figures vary; repeat --perf-calibrate to see how far"]
-    return "\n".join(lines) + "\n"
+    return printable("\n".join(lines) + "\n")
 
 
 def _line(record: Mapping[str, Any], width: int) -> str:

@@ -16,16 +16,18 @@ def shown(value: Cell, kind: Kind) -> str:
 
 
 def clean(text: str) -> str:
-    """One line without anything that a terminal would obey: others' words, of agents and measured code, stand in it."""
-    words = escaped(" ".join(text.split()))
+    """One short line without anything that a terminal would obey: others' words, of agents and measured code, stand in
+    it.
+    """
+    words = printable(" ".join(text.split()))
     return words if len(words) <= MOST_CHARACTERS else f"{words[: MOST_CHARACTERS - 4]} ..."
 
 
-def escaped(line: str) -> str:
-    """The line with its blanks, and without anything that a terminal would obey."""
-    if line.isprintable():
-        return line
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
+def printable(text: str) -> str:
+    """The whole text with the ends of its lines; what else a terminal would obey or cannot show stands as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def duration(seconds: float) -> str:

@@ -16,6 +16,7 @@ from pytest_perfagents.diagnosis.causes import group_causes, recoverable
 from pytest_perfagents.model import Category, Change, Outcome
 from pytest_perfagents.records import outcome_from_json
 from pytest_perfagents.report.calibration import machine_lines, share
+from pytest_perfagents.report.cells import printable
 from pytest_perfagents.report.consoles import Screen, console_for, text_of
 from pytest_perfagents.report.counts import count_line
 from pytest_perfagents.report.totals import runs_of, totals_line, waited_line
@@ -64,9 +65,9 @@ def render(
     waited = waited_line(records)
     if waited is not None:
         console.print(Text(waited))
-    console.print(Text(totals_line(records, not_run=not_run, resumed=resumed), style="bold"))
+    console.print(Text(_told(totals_line(records, not_run=not_run, resumed=resumed)), style="bold"))
     if where is not None:
-        console.print(Text(f"results: {where}"), soft_wrap=True)
+        console.print(Text(f"results: {_told(where)}"), soft_wrap=True)
     return text_of(console, screen)
 
 
@@ -83,17 +84,17 @@ def _parts(outcomes: Sequence[Outcome], width: int) -> Iterable[RenderableType]:
         yield from _counted(outcomes)
         yield from calibrated(outcomes)
         states = [outcome.environment.get("state", {}) for outcome in outcomes if outcome.comparison is not None]
-        yield from (Text(line, style="yellow") for line in machine_lines(states))
+        yield from (Text(_told(line), style="yellow") for line in machine_lines(states))
         yield Text("")
     causes = group_causes(outcomes)
     labels = {outcome.case.id: _label(outcome) for outcome in outcomes}
     for cause in causes:
         blame = f", {cause.blame}" if cause.blame else ""
-        yield Text(f"{cause.text} ({cause.category}{blame})", style="cyan")
+        yield Text(_told(f"{cause.text} ({cause.category}{blame})"), style="cyan")
         if cause.hint:
-            yield Text(f"    hint: {cause.hint}", no_wrap=True)
+            yield Text(f"    hint: {_told(cause.hint)}", no_wrap=True)
         few = len(cause.runs) <= FEW_RUNS
-        yield _indented(f"in {_some([labels[run] for run in cause.runs] if few else cause.commits)}")
+        yield _indented(f"in {_some([labels[run] for run in cause.runs] if few else [*map(_told, cause.commits)])}")
     if recoverable(causes):
         yield Text(f"mending scripts and environments would bring back {runs_of(recoverable(causes))}")
     if causes:
@@ -112,7 +113,8 @@ def _lines(outcomes: Sequence[Outcome]) -> list[Line]:
 def _labels(outcome: Outcome) -> list[tuple[str, str]]:
     """The commit's name with what tells its runs apart, the shortest first."""
     run = outcome.case.run
-    return [(run.commit.name, name) for name in (run.alias, f"{run.alias} {run.run}", f"{run.alias} {run.item}")]
+    names = (run.alias, f"{run.alias} {run.run}", f"{run.alias} {run.item}")
+    return [(_told(run.commit.name), _told(name)) for name in names]
 
 
 def line_of(outcome: Outcome, labels: Mapping[tuple[str, str], int]) -> Line:
@@ -169,7 +171,7 @@ def _checks(outcome: Outcome) -> str:
     word = outcome.integrity.equivalence
     by = " by structure" if outcome.integrity.equivalence_by == "structure" else ""
     fresh = ", fresh too" if outcome.integrity.fresh_inputs == "equal" else ""
-    return word + by + fresh + flags
+    return _told(word + by + fresh + flags)
 
 
 def _cells(line: Line) -> tuple[str, ...]:
@@ -224,7 +226,7 @@ def undecided(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
             continue
         if protocol.get("needed_budget_s"):
             asked = int(protocol["needed_budget_s"]), comparison.needed_starts or 0, max(protocol.get("looks") or [0])
-            commit = outcome.case.run.commit.name
+            commit = _told(outcome.case.run.commit.name)
             wanted[commit] = max(wanted.get(commit, asked), asked)
     for commit, (seconds, starts, last_look) in wanted.items():
         line = f"inconclusive: {commit} wants about --perf-budget {seconds}, or more"
@@ -240,7 +242,7 @@ def _flags(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
         for flag in outcome.integrity.flags if outcome.comparison is not None else ():
             seen.setdefault(flag, []).append(f"{outcome.case.run.commit.name} {outcome.case.run.alias}")
     for flag, runs in sorted(seen.items(), key=lambda entry: (-len(entry[1]), entry[0])):
-        yield Text(f"flag: {flag} ({_some(runs)})", style="yellow")
+        yield Text(_told(f"flag: {flag} ({_some(runs)})"), style="yellow")
 
 
 def _discoveries(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
@@ -267,7 +269,7 @@ def _counted(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
         if outcome.comparison is not None and outcome.counts:
             by_counts = outcome.comparison.decided_by == "instructions"
             decided = f", which makes it {outcome.comparison.change}" if by_counts else ""
-            yield Text(f"{_label(outcome)}: {count_line(outcome.counts)}{decided}")
+            yield Text(f"{_label(outcome)}: {_told(count_line(outcome.counts))}{decided}")
 
 
 def calibrated(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
@@ -279,19 +281,24 @@ def calibrated(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
     }
     for commit, found in sorted(known.items()):
         accused = f"; identical code was called {found['accusation']} there" if found["accusation"] else ""
-        yield Text(
+        line = (
             f"calibrated: {commit} noise floor {share(found['noise_floor'])}, detects {share(found['detectable'])} "
-            f"in {found['starts']} starts ({found['recorded_at'][:10]}, one draw){accused}",
-            style="yellow" if accused else "",
+            f"in {found['starts']} starts ({found['recorded_at'][:10]}, one draw){accused}"
         )
+        yield Text(_told(line), style="yellow" if accused else "")
 
 
 # Words
 
 
+def _told(text: str) -> str:
+    """On one line, and without what a terminal would obey: names, reasons, hints and flags are others' words."""
+    return printable(text.replace("\n", " "))
+
+
 def _label(outcome: Outcome) -> str:
     run = outcome.case.run
-    return f"{run.commit.name} {run.alias} {run.item}"
+    return _told(f"{run.commit.name} {run.alias} {run.item}")
 
 
 def _some(names: Sequence[str], most: int = 4) -> str:

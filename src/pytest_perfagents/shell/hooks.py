@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_perfagents.model import Case, UsageError
+from pytest_perfagents.report.cells import printable
 from pytest_perfagents.session.options import is_selecting, is_wanted
 from pytest_perfagents.session.plan import Plan
 from pytest_perfagents.shell import calibrating
@@ -85,7 +86,7 @@ class Shell:
         """What among the runs was not looked into."""
         notes = self.plan.notes
         more = [f"perfagents: and {len(notes) - SHOWN_NOTES} more"] if len(notes) > SHOWN_NOTES else []
-        return [f"perfagents: {note}" for note in notes[:SHOWN_NOTES]] + more
+        return [f"perfagents: {printable(' '.join(note.split()))}" for note in notes[:SHOWN_NOTES]] + more
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Hand-written tests run once for each selected run."""

@@ -10,6 +10,7 @@ import pytest
 from _pytest._code.code import ReprEntryNative, ReprExceptionInfo, ReprFileLocation, ReprTraceback
 
 from pytest_perfagents.records import Json, without_samples
+from pytest_perfagents.report.cells import printable
 
 PAYLOAD = pytest.StashKey[str]()
 """The outcome as JSON text, on its way to the next report of the item."""
@@ -41,8 +42,7 @@ class Gated(pytest.fail.Exception):  # type: ignore[name-defined,misc]
 def reason_line(record: Mapping[str, Any]) -> str:
     """``TEST_IMPORT_ERROR: baseline needs module 'decord' (pip install decord)``."""
     hint = f" ({record['hint']})" if record["hint"] else ""
-    text = f"{record['category']}: {record['reason']}{hint}"
-    return "".join(letter if letter.isprintable() else "?" for letter in text)  # measured code chose some of it
+    return printable(" ".join(f"{record['category']}: {record['reason']}{hint}".split()))
 
 
 def attach(item: pytest.Item, record: Json, *, resumed: bool) -> None:
@@ -70,7 +70,7 @@ def raise_for(record: Mapping[str, Any]) -> None:
 
 
 def failure_text(record: Mapping[str, Any]) -> str:
-    """What pytest prints of a failed item."""
+    """What pytest prints of a failed item: much of it the words of measured code and of agents."""
     lines = [f"{record['category']}: {record['reason']}"]
     where = [f"{name}: {record[name]}" for name in ("stage", "side", "blame") if record[name]]
     lines.append(", ".join(where))
@@ -80,12 +80,7 @@ def failure_text(record: Mapping[str, Any]) -> str:
     for name, value in record["evidence"].items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         lines.append(f"{name}:\n{text}" if "\n" in text else f"{name}: {text}")
-    return _encodable("\n".join(lines))
-
-
-def _encodable(text: str) -> str:
-    """What pytest-xdist and XML can carry: lone surrogates, which a patch may raise, as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return printable("\n".join(lines).expandtabs(4))
 
 
 def shape_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from pytest_perfagents.gates import doubts
 from pytest_perfagents.model import Integrity, Outcome
-from pytest_perfagents.report.cells import escaped
+from pytest_perfagents.report.cells import printable
 from pytest_perfagents.report.explanation.parts import facts, heading
 from pytest_perfagents.report.terminal import times
 
@@ -34,7 +34,7 @@ def integrity_part(outcome: Outcome) -> Iterator[RenderableType]:
     suspicious = doubts(found.flags, outcome.protocol) if outcome.comparison is not None else list(found.flags)
     for flag in found.flags:
         doubtful = flag in suspicious
-        yield Text(escaped(f"flag: {flag}" if doubtful else f"note: {flag}"), style="yellow" if doubtful else "")
+        yield Text(printable(f"flag: {flag}" if doubtful else f"note: {flag}"), style="yellow" if doubtful else "")
 
 
 def _result(found: Integrity) -> str:

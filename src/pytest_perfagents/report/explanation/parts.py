@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pytest_perfagents.report.cells import escaped
+from pytest_perfagents.report.cells import printable
 
 NAME_WIDTH = 14
 LONGEST = 400
@@ -31,10 +31,10 @@ def facts(rows: Iterable[Fact]) -> Iterator[RenderableType]:
         if isinstance(value, Path):
             if grid.row_count:
                 yield grid
-            yield whole(escaped(f"{name:{NAME_WIDTH}} {value}"))
+            yield whole(printable(f"{name:{NAME_WIDTH}} {value}"))
             grid = _grid()
         elif value:
-            grid.add_row(Text(escaped(name)), value if isinstance(value, Text) else Text(_lines_of(value)))
+            grid.add_row(Text(printable(name)), value if isinstance(value, Text) else Text(_lines_of(value)))
     if grid.row_count:
         yield grid
 
@@ -47,7 +47,7 @@ def _grid() -> Table:
 
 
 def _lines_of(value: str) -> str:
-    return "\n".join(escaped(line) for line in value.split("\n"))
+    return "\n".join(printable(line) for line in value.split("\n"))
 
 
 def whole(line: str, style: str = "") -> Text:
@@ -57,6 +57,6 @@ def whole(line: str, style: str = "") -> Text:
 
 def code_lines(text: str) -> list[str]:
     """The lines of others' text with their indentation, and nothing that a terminal would obey."""
-    lines = [escaped(line.expandtabs(TAB)) for line in text.replace("\r\n", "\n").split("\n")]
+    lines = [printable(line.expandtabs(TAB)) for line in text.replace("\r\n", "\n").split("\n")]
     lines = lines[:-1] if lines[-1] == "" else lines
     return [line if len(line) <= LONGEST else f"{line[:LONGEST]} ... ({len(line)} characters)" for line in lines]

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from pytest_perfagents.analysis.families import FAMILY_OF
 from pytest_perfagents.model import Failure, Outcome
-from pytest_perfagents.report.cells import clean, escaped
+from pytest_perfagents.report.cells import clean, printable
 from pytest_perfagents.report.explanation.parts import Fact, code_lines, facts, heading, whole
 
 MOST_LINES = 14
@@ -31,7 +31,7 @@ def trouble_part(outcome: Outcome) -> Iterator[RenderableType]:
     side = f" on the {failure.side} side" if failure.side is not None else ""
     yield from facts(
         [
-            ("reason", Text(escaped(failure.reason), style="bold")),
+            ("reason", Text(printable(failure.reason), style="bold")),
             ("at", f"stage {failure.stage}{side}"),
             ("whose move", failure.blame.value if failure.blame is not None else "nobody's"),
             ("means", FAMILY_OF[failure.category].means),
@@ -40,9 +40,9 @@ def trouble_part(outcome: Outcome) -> Iterator[RenderableType]:
         ]
     )
     if failure.hint:
-        yield whole(escaped(f"hint: {failure.hint}"), "cyan")
+        yield whole(printable(f"hint: {failure.hint}"), "cyan")
     if failure.evidence.get("ran"):
-        yield whole(escaped(f"ran: {failure.evidence['ran']}"))
+        yield whole(printable(f"ran: {failure.evidence['ran']}"))
     yield from _outputs(failure.evidence)
 
 

@@ -1,0 +1,44 @@
+"""Compiled files that do not go with what is installed: a table of advice."""
+
+from __future__ import annotations
+
+import re
+
+from pytest_perfagents.diagnosis.patterns import either
+from pytest_perfagents.diagnosis.types import Rule, fixed
+
+BINARIES: tuple[Rule, ...] = (
+    (
+        re.compile(r"undefined symbol: \w+"),
+        fixed(
+            "loads a compiled file that was built against another torch or Python",
+            "build it again with this interpreter's torch, or install the torch that it was built with",
+            "need compiled files that match torch",
+        ),
+    ),
+    (
+        re.compile(r"version `(?P<version>(?:GLIBC|GLIBCXX|CXXABI)_[\d.]+)' not found"),
+        fixed(
+            "loads a compiled file that wants {version}, which this system's libraries are too old for",
+            "build that file on this system, or give it newer libraries: GLIBCXX and CXXABI come with a newer "
+            "libstdc++ (of conda, by LD_LIBRARY_PATH in env of [repos.{repo}]), GLIBC with a newer system",
+            "need {version}",
+        ),
+    ),
+    (
+        re.compile(r"Expected 96 from C header, got 88"),
+        fixed("needs NumPy 2", 'pip install "numpy>=2"', "need NumPy 2"),
+    ),
+    (
+        either(
+            r"compiled using NumPy 1\.x|numpy\.dtype size changed",
+            r"_ARRAY_API not found|numpy\.core\.multiarray failed to import",
+            r"module 'numpy' has no attribute|`np\.\w+` was removed",
+        ),
+        fixed("needs an older NumPy", 'pip install "numpy<2"', "need an older NumPy"),
+    ),
+    (
+        re.compile(r"Descriptors cannot (?:not )?be created directly"),
+        fixed("needs an older protobuf", 'pip install "protobuf<3.21"', "need an older protobuf"),
+    ),
+)
