@@ -164,3 +164,9 @@ def test_imports_that_start_threads_are_no_template(tmp_path):
     )
     with pytest.raises(TemplateGone, match="threads"):
         Template(command(tmp_path, PYTHONPATH=str(tmp_path)), ["threaded"])
+
+
+def test_imports_that_have_memory_in_common_with_their_forks_are_no_template(tmp_path):
+    (tmp_path / "locking.py").write_text("import multiprocessing\nLOCK = multiprocessing.RLock()")
+    with pytest.raises(TemplateGone, match="memory that forks would share"):
+        Template(command(tmp_path, PYTHONPATH=str(tmp_path)), ["locking"])

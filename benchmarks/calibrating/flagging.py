@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from statistics import median
 from typing import Any
 
 from calibrating.replaying import CANDIDATE, PairedStart, samples
@@ -58,5 +57,5 @@ def _costs(side: Sequence[Any], clock: str, calls: int) -> shifts.Costs:
 
 def _calls(side: Sequence[Any]) -> integrity.Calls:
     return integrity.Calls(
-        [start["beside"]["first_call_s"] for start in side], [median(start["cpu"]) for start in side]
+        [start["beside"]["first_call_s"] for start in side], [top_trimmed_mean(start["cpu"]) for start in side]
     )

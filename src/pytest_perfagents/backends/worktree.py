@@ -70,7 +70,7 @@ class WorktreeWorkspace:
         return (self.interpreter.worker,)
 
     def start_template(self, modules: Sequence[str], *, seed: int, timeout_s: float) -> Template | None:
-        """A process that has imported ``modules``; None where that goes wrong, or starts threads."""
+        """A process that has imported ``modules``; None where that goes wrong, starts threads or shares memory."""
         room = self._room()
         argv = (str(self.interpreter.python), str(self.interpreter.worker))
         try:

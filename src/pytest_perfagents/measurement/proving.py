@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 
 from pytest_perfagents.judgement import clocks
 from pytest_perfagents.judgement.honesty import claims, gpu, integrity, memory, replaced, shifts
@@ -128,4 +127,4 @@ def _gpu_turns(track: Track) -> gpu.GpuTurns:
 
 
 def _calls(track: Track) -> integrity.Calls:
-    return integrity.Calls(track.first_call_s, [median(turns) for turns in track.cpu_s])
+    return integrity.Calls(track.first_call_s, [top_trimmed_mean(turns) for turns in track.cpu_s])

@@ -5,10 +5,11 @@ Booked apart from the times of the calls, for ``proving.py``. Everything but set
 
 from __future__ import annotations
 
-from statistics import fmean, median
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pytest_perfagents.backends.base import Reply
+from pytest_perfagents.judgement.stats import top_trimmed_mean
 from pytest_perfagents.measurement.arena import Arena, Live, in_play, request
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def after_turns(arena: Arena, live: dict[Side, Live], turns: int, start: int) ->
     """Book a start, and ask every side what was replaced in it; in libraries too, which takes longer, now and then."""
     for side, each in in_play(arena, live):
         track, each.company = each.track, each.worker.company()
-        track.turn_setup_s.extend([median(each.setups_s)] if each.setups_s else [])
+        track.turn_setup_s.extend([top_trimmed_mean(each.setups_s)] if each.setups_s else [])
         track.helpers_cpu_s.append(each.helpers_cpu_s / turns)
         track.reaped_cpu_s.append((each.company.reaped_s - each.reaped_at_start_s) / turns)
         track.turn_gap_s.extend([fmean(each.gaps_s)] if each.gaps_s else [])

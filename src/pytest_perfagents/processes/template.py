@@ -44,6 +44,8 @@ class Template:
             told = self._ask({"modules": list(modules)}, command.timeout_s)
             if told.get("threads") != 1:
                 raise TemplateGone(f"what all sides import starts threads, {told.get('threads')} in all")
+            if told.get("shared"):
+                raise TemplateGone(f"what all sides import has memory that forks would share: {told['shared'][0]}")
         except BaseException:
             self.close()
             raise

@@ -36,7 +36,8 @@ def serve_forks(spec: Mapping[str, Any]) -> None:
         except BaseException:
             continue
     inherited = dict(changed(before, settings()))
-    control.send(json.dumps({"threads": len(os.listdir("/proc/self/task"))}).encode())
+    told = {"threads": len(os.listdir("/proc/self/task")), "shared": shared_memory()}
+    control.send(json.dumps(told).encode())
     forks: set[int] = set()
     while True:
         message, received, _, _ = control.recvmsg(MESSAGE_BYTES, socket.CMSG_SPACE(3 * 4))
@@ -60,6 +61,13 @@ def serve_forks(spec: Mapping[str, Any]) -> None:
         for pipe in pipes:
             os.close(pipe)
         control.send(json.dumps({"pid": pid}).encode())
+
+
+def shared_memory() -> list[str]:
+    """What of this process's memory its forks would write to in common, as ``/proc/self/maps`` names it."""
+    with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:
+        regions = [line.split(None, 5) for line in file]
+    return [region[-1].strip() for region in regions if region[1][1] == "w" and region[1][3] == "s"]
 
 
 def kill_children(but: Iterable[int]) -> None:

@@ -75,8 +75,7 @@ def make_quiet() -> tuple[Callable[[], None], Callable[[], None]]:
     So that nothing fills in a result between the end of the clock and a look at what was returned.
     """
     sigmask, setprofile, settrace = import_module("_signal").pthread_sigmask, sys.setprofile, sys.settrace
-    kept = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGKILL", "SIGSTOP")]
-    held = {int(each) for each in range(1, signal.NSIG)} - {int(each) for each in kept}
+    held = {int(each) for each in range(1, signal.NSIG)}  # who would end the process meanwhile has SIGKILL
     block, restore = int(signal.SIG_BLOCK), int(signal.SIG_SETMASK)
     collects, collect, wait = gc.isenabled, gc.enable, gc.disable
     monitoring = getattr(sys, "monitoring", None)
