@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shlex
 import subprocess
 import sys
 
@@ -53,13 +55,42 @@ def test_stored_outcomes_are_shown_again(project, perfagents):
     shown = perfagents("show", "results")
     assert "1 run: 1 measured (1 improvement)" in shown.stdout
     assert "results: results/second" in shown.stdout
-    assert "1 unfinished line" in shown.stderr
+    assert "1 unfinished or damaged outcome(s)" in shown.stderr
     assert "results: results/first" in perfagents("show", "results/first").stdout
     with ResultsWriter(project.folder / "results" / "zero") as writer:
         writer.append(outcome_to_json(measured(case_of(), "SUCCESS_IMPROVEMENT", flags=("first calls differ",))))
     assert "1 run: 1 measured (1 improvement (1 flagged))" in perfagents("show", "results/zero").stdout
     missing = perfagents("show", "results/third")
     assert (missing.returncode, "no results here" in missing.stderr) == (2, True)
+
+
+def test_outcomes_that_were_damaged_are_counted_and_passed_over(project, perfagents):
+    whole = outcome_to_json(measured(case_of(), "SUCCESS_IMPROVEMENT"))
+    without = {key: value for key, value in whole.items() if key != "sides"}
+    damaged = [json.dumps(each) for each in (
+        {**whole, "id": "a", "commit": "no hash"}, {**without, "id": "b"}, {**whole, "id": 7},
+    )]  # fmt: skip
+    infinite = json.dumps({**whole, "id": "c", "duration_s": float("inf")})
+    file = project.folder / "damaged.jsonl"
+    file.write_text("\n".join([json.dumps(whole), *damaged, infinite, "[" * 50_000]))
+    shown = perfagents("show", str(file))
+    assert "1 run: 1 measured" in shown.stdout
+    assert "5 unfinished or damaged outcome(s) passed over" in shown.stderr
+    assert shown.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("where", "status", "says"), [("> /dev/full", 1, "No space left"), (">&-", 2, "output is closed")]
+)
+def test_an_output_that_cannot_be_written_is_a_message(project, where, status, says):
+    with ResultsWriter(project.folder / "results" / "one") as writer:
+        writer.append(outcome_to_json(measured(case_of(), "SUCCESS_IMPROVEMENT")))
+    program = shlex.quote("from pytest_perfagents.cli import main; main()")
+    for command in ("show results", "report results"):
+        line = f"{shlex.quote(sys.executable)} -c {program} {command} {where}"
+        done = subprocess.run(line, shell=True, cwd=project.folder, stderr=subprocess.PIPE, text=True, check=False)
+        assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
+        assert says in done.stderr
 
 
 def test_clean_removes_what_a_dead_session_left_and_caches_only_when_asked(project, perfagents):

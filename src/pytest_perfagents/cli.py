@@ -88,9 +88,12 @@ commands.add_command(showing.show)
 
 
 def main() -> None:
-    """The console script; a UsageError is a message and exit status 2."""
+    """The console script; a UsageError is a message and exit status 2, a system that refuses (a full disk) status 1."""
     try:
         commands()
     except UsageError as error:
         click.echo(f"perfagents: {printable(str(error))}", err=True)
         sys.exit(2)
+    except OSError as error:
+        click.echo(f"perfagents: {printable(str(error))}", err=True)
+        sys.exit(1)

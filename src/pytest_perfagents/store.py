@@ -150,17 +150,21 @@ def _records(file: Path) -> Iterator[Json | None]:
 
 
 def _record(line: str) -> Json | None:
-    with suppress(ValueError):
-        record = json.loads(line)
-        if isinstance(record, dict) and record.get("schema") == SCHEMA and "id" in record:
+    with suppress(ValueError, RecursionError):
+        record = json.loads(line, parse_constant=_refuse)
+        if isinstance(record, dict) and record.get("schema") == SCHEMA and isinstance(record.get("id"), str):
             return record
     return None
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
 def _report_records(file: Path) -> Iterator[Json]:
     try:
-        report = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+        report = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{file}: not JSON ({error}); give a run's folder or a --perf-json file") from None
     if not isinstance(report, dict) or report.get("schema") != REPORT_SCHEMA:
         raise UsageError(f"{file}: not a {REPORT_SCHEMA} file; give a run's folder or a --perf-json file")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_perfagents.model import UsageError
+
 if TYPE_CHECKING:
     from pytest_perfagents.report.consoles import Screen
 
@@ -18,6 +20,10 @@ def screen_here() -> Screen:
     """The terminal, or 80 columns without colours where the output goes elsewhere."""
     from pytest_perfagents.report.consoles import Screen
 
+    if sys.stdout is None:
+        raise UsageError(
+            "standard output is closed, and there is no other place for what is asked; open it, or use > FILE"
+        )
     return Screen(shutil.get_terminal_size().columns, sys.stdout.isatty(), sys.stdout.encoding or "utf-8")
 
 
@@ -45,6 +51,18 @@ def show_results(results: Path) -> None:
             return
         results = results / (run or "")
     stored = load_results(results)
-    show_section(list(stored.records.values()), where=str(results))
-    if stored.damaged:
-        click.echo(f"{stored.damaged} unfinished line(s) passed over", err=True)
+    records = [record for record in stored.records.values() if _is_whole(record)]
+    show_section(records, where=str(results))
+    damaged = stored.damaged + len(stored.records) - len(records)
+    if damaged:
+        click.echo(f"{damaged} unfinished or damaged outcome(s) passed over", err=True)
+
+
+def _is_whole(record: Mapping[str, Any]) -> bool:
+    from pytest_perfagents.records import outcome_from_json
+
+    try:
+        outcome_from_json(record)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+    return True
