@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import pytest
 
@@ -144,6 +145,24 @@ def test_a_cpu_that_is_not_there_is_exit_status_4_with_those_there_are(project):
     assert not project.calls()
     file.write_text(f"{text}\n[perfagents.protocol]\npin = [{usable[0]}]\n")
     project.run("--agent", "trae_gpt5").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("key", ["results", "cache"])
+@pytest.mark.parametrize(("place", "says"), [("taken/below", "is a file"), ("sealed/below", "cannot be written to")])
+def test_places_that_cannot_be_written_are_exit_status_4(project, key, place, says):
+    project.add_run("SUCCESS_NEUTRAL")
+    (project.folder / "taken").write_text("")
+    (project.folder / "sealed").mkdir(mode=0o555)
+    if place.startswith("sealed") and os.access(project.folder / "sealed", os.W_OK):
+        pytest.skip("root may write everywhere")
+    file = project.folder / "perfagents.toml"
+    text = file.read_text().replace('results = "results"\n', 'results = "results"\ncache = ".perfagents"\n')
+    file.write_text(re.sub(rf'{key} = ".*"', f'{key} = "{place}"', text))
+    result = project.run("--agent", "trae_gpt5")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert any(f"{key} = " in line and says in line for line in result.errlines)
+    assert not project.calls()
+    assert project.run("--agent", "trae_gpt5", "--collect-only").ret == (4 if says == "is a file" else 0)
 
 
 def test_a_selection_without_a_configuration_says_where_one_is_looked_for(pytester):

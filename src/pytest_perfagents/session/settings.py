@@ -77,8 +77,12 @@ def _check_replay(config: pytest.Config) -> None:
 
 def _check_places(config: pytest.Config, loaded: Config) -> None:
     """What is written at the end must be writable at the start."""
-    if loaded.results.exists() and not loaded.results.is_dir():
-        raise UsageError(f"{loaded.file}: results = {loaded.results} is a file; name a folder")
+    for key, folder in (("results", loaded.results), ("cache", loaded.cache)):
+        there = next(each for each in (folder, *folder.parents) if each.exists())
+        if not there.is_dir():
+            raise UsageError(f"{loaded.file}: {key} = {folder}: {there} is a file; name a folder")
+        if not os.access(there, os.W_OK | os.X_OK) and not config.option.collectonly:
+            raise UsageError(f"{loaded.file}: {key} = {folder}: {there} cannot be written to; name another folder")
     if config.option.perf_json is not None:
         report = config.invocation_params.dir / Path(config.option.perf_json).expanduser()
         if report.is_dir():
