@@ -88,11 +88,9 @@ def _ratio(theirs: Share, ours: Share) -> str:
     if not theirs.n or not ours.n:
         return "-"
     least = theirs.interval[0] / ours.interval[1]
-    return (
-        f"{theirs.value / ours.value:.0f} x (≥ {least:.1f} x)"
-        if ours.hits
-        else f"no false verdict of ours (≥ {least:.1f} x)"
-    )
+    if ours.hits:
+        return f"{theirs.value / ours.value:.0f} x (≥ {least:.1f} x)"
+    return "no false verdict of ours" + (f" (≥ {least:.1f} x)" if least >= 0.1 else "")
 
 
 def cells_table(evidence: Evidence) -> str:
