@@ -86,6 +86,22 @@ def test_by_structure_a_baseline_that_changes_accuses_nobody(house: House) -> No
     assert any("changes from process to process: result[0]: 2 instead of 1" in flag for flag in found.integrity.flags)
 
 
+def test_a_check_that_refuses_another_process_of_the_baseline_accuses_nobody(house: House) -> None:
+    forgetful = ScriptedSide(equal=lambda now: now.seed == 1, message="not the same data", result=lambda now: now.seed)
+    refused = ScriptedSide(call_s=0.005, equal=False, message="5 is not 7", result=8)
+    found = evaluated(house, refused, baseline=forgetful, human=ScriptedSide(result=1))
+    assert found.category is Category.SUCCESS_IMPROVEMENT
+    assert found.integrity.equivalence == "unchecked"
+    said = "the script's check refuses the baseline's own result of another process: not the same data"
+    assert said in found.integrity.flags
+
+
+def test_a_check_that_accepts_another_process_of_the_baseline_is_believed(house: House) -> None:
+    changing = ScriptedSide(result=lambda now: now.seed)
+    found = evaluated(house, ScriptedSide(call_s=0.001, equal=False, result=8), baseline=changing)
+    assert found.category is Category.EQUIVALENCE_FAILED
+
+
 def test_a_judge_that_does_not_work_leaves_the_word_of_the_patched_process_and_a_note(house: House) -> None:
     broken = ScriptedSide(mishaps={"judge": Dies(Ending.SIGNALED, 11)})
     found = evaluated(house, ScriptedSide(call_s=0.005, result=7.1), baseline=broken)
@@ -132,6 +148,33 @@ def test_an_answer_that_is_right_for_the_scripts_data_only_is_found(house: House
     assert found.category is Category.EQUIVALENCE_FAILED
     assert "right for the script's own input only" in found.failure.reason
     assert (found.integrity.equivalence, found.integrity.fresh_inputs) == ("equal", "different")
+
+
+STALE = ScriptedSide(equal=None, call_s=0.005, result=lambda now: None if now.calls > 1 else now.shift)
+
+
+def test_an_answer_that_a_call_before_has_left_is_found(house: House) -> None:
+    random_script(house)
+    varying = ScriptedSide(equal=None, result=lambda now: now.shift)
+    found = evaluated(house, STALE, baseline=varying, human=varying)
+    assert found.category is Category.EQUIVALENCE_FAILED
+    assert "wrong once a call with other data came before" in found.failure.reason
+    assert (found.integrity.equivalence, found.integrity.fresh_inputs) == ("equal", "different")
+
+
+@pytest.mark.parametrize(
+    "baseline",
+    [
+        ScriptedSide(equal=None, result=lambda now: now.shift if now.shift is None else now.shift + now.calls - 1),
+        ScriptedSide(equal=None, result=lambda now: now.shift, call_s=6.0),
+    ],
+    ids=["it changes the baseline's result", "a call is dear"],
+)
+def test_no_call_comes_before_where_that_proves_nothing(house: House, baseline: ScriptedSide) -> None:
+    random_script(house)
+    found = evaluated(house, replace(STALE, call_s=baseline.call_s), baseline=baseline, human=baseline)
+    assert found.integrity.fresh_inputs == "equal"
+    assert not any("other data" in flag for flag in found.integrity.flags)
 
 
 def test_a_check_that_accepts_it_on_other_data_too_decides(house: House) -> None:
@@ -306,12 +349,30 @@ def work(values):
     calls.append(1)
     return honest(values) if len(calls) < 7 else {"total": 0, "first": []}
 """
+KEPT = """
+last = []
+
+def work(values):
+    if not last:
+        last.append(honest(values))
+    return last[0]
+"""
+KEPT_BY_VALUE = """
+known = {}
+
+def work(values):
+    key = tuple(values)
+    if key not in known:
+        known[key] = honest(values)
+    return known[key]
+"""
 IN_THE_PROCESS = "check, in a process of the baseline, refuses it"
 CHEATS: Mapping[str, tuple[str, str]] = {
     "an equality that lies": (LIES, IN_THE_PROCESS),
     "a check that was replaced": (CHECK_REPLACED, IN_THE_PROCESS),
     "a reference that was replaced": (JSON_REPLACED, IN_THE_PROCESS),
     "an answer by heart": (BY_HEART, "right for the script's own input only"),
+    "an answer kept for any input": (HONEST + KEPT, "wrong once a call with other data came before"),
     "wrong after seven calls": (HONEST + WRONG_LATER, "is not"),
 }
 
@@ -344,6 +405,28 @@ def test_an_honest_patch_is_equal_on_other_data_too(study: Study) -> None:
     integrity = found.integrity
     assert (integrity.equivalence, integrity.equivalence_by, integrity.fresh_inputs) == ("equal", "script", "equal")
     assert notes(found) == []
+
+
+def test_a_cache_by_its_argument_is_equal_on_other_data_too(study: Study) -> None:
+    found = study.outcome(HONEST + KEPT_BY_VALUE)
+    assert found.category.measured
+    assert (found.integrity.equivalence, found.integrity.fresh_inputs) == ("equal", "equal")
+    assert notes(found) == []
+
+
+def test_a_script_whose_data_are_made_at_import_accuses_nobody_of_keeping_an_answer(study: Study) -> None:
+    script = SCRIPT.replace("def setup():\n        rng", "rng").replace("        return [", "    DATA = [")
+    script = script.replace("(values):\n        return work(values)", "():\n        return work(DATA)")
+    found = study.outcome(HONEST + KEPT, script)
+    assert found.category.measured
+    assert (found.integrity.equivalence, found.integrity.fresh_inputs) == ("equal", "equal")
+
+
+def test_a_script_that_forgets_its_seed_accuses_nobody(study: Study) -> None:
+    found = study.outcome(FAST, (SCRIPT + CHECK).replace("Random(7)", "Random()"))
+    assert found.category.measured
+    assert found.integrity.equivalence == "unchecked"
+    assert any("refuses the baseline's own result of another process" in flag for flag in found.integrity.flags)
 
 
 def test_an_honest_class_of_its_own_is_judged_by_what_is_in_it(study: Study) -> None:
@@ -546,6 +629,26 @@ def test_other_random_data_repeat_with_the_shift(place: Place, tmp_path: Path, s
         found.setdefault(shift, []).append(described(worker, tmp_path / "s"))
     assert found[1][0] == found[1][1]
     assert len({found[1][0], found[2][0], found[None][0]}) == 3
+
+
+@pytest.mark.parametrize("seeding", SEEDED)
+def test_a_call_with_the_scripts_own_data_comes_before_and_leaves_the_others_as_they_are(
+    place: Place,  # noqa: F811
+    tmp_path: Path,
+    seeding: str,
+) -> None:
+    code = f"import random, numpy\nSEED = 4\ndef setup():\n    {seeding}\n    return [{SEEDED[seeding]}]\n"
+    code += "def experiment(data): return data[0]\n"
+    found = []
+    for shift, turns in ((None, [{}]), (5, [{}]), (5, [{"own": True}, {}])):
+        worker = place.load(code, shift=shift)
+        for arguments in turns:
+            ask(worker, "turn", **arguments)
+            found.append(described(worker, tmp_path / "s"))
+    unshifted, alone, own, other = found
+    assert alone == other != own
+    if any(seed in seeding for seed in ("3", "SEED", "'x'")):
+        assert own == unshifted
 
 
 def test_torch_is_seeded_too(place: Place, tmp_path: Path) -> None:  # noqa: F811

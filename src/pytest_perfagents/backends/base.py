@@ -153,10 +153,11 @@ class Worker(Protocol):
             targets {module: {file, loaded, names, error}}: the modules of the measured packages that the
             script names; ``error`` is what a swallowed import hides. A ``program`` is not imported.
         ``turn`` iterations=1, setups=1 (how often ``setup()`` makes new data, with an equal part of the calls after
-            each; 0: the data of the last turn; a benchmark test sets up once by itself) -> wall_ns, cpu_ns (of the
-            calls alone), setup_ns, setup_cpu_ns (giving up the last data is part of it), threads, children
-            (processes), and of the GPU, None without one: cuda_ms (of all streams), stream_ms (until the default stream
-            was done), gpu_bytes (most that torch held)
+            each; 0: the data of the last turn; a benchmark test sets up once by itself), own=False (True: seeds that
+            ``load`` shifts are the script's own in this turn) -> wall_ns, cpu_ns (of the calls alone), setup_ns,
+            setup_cpu_ns (giving up the last data is part of it), threads, children (processes), and of the GPU, None
+            without one: cuda_ms (of all streams), stream_ms (until the default stream was done), gpu_bytes (most that
+            torch held)
         ``store`` path -> stored, message: the last result through the script's ``store_result``
         ``check`` path -> equal (True, False, None: the script cannot tell), message
         ``describe`` path (of a new file), seed=0 (chooses the sample of large arrays), place=-1 (which of the results

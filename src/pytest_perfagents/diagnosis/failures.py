@@ -125,6 +125,18 @@ def right_for_one_input(message: str, side: Role) -> Failure:
     )
 
 
+def remembers_other_input(message: str, side: Role) -> Failure:
+    """The result is the baseline's in a process of its own, and not where a call with other random data came before."""
+    said = message.strip().splitlines()[0] if message.strip() else "the results differ"
+    return failure(
+        Category.EQUIVALENCE_FAILED,
+        f"the result is wrong once a call with other data came before in the same process: {said}",
+        side=side,
+        hint="look in the patch for an answer that is kept without asking for which input; --perf-json has the message",
+        evidence={"message": message},
+    )
+
+
 def path_not_hit(lines: int) -> Failure:
     """The script never reaches what the patch changed."""
     return failure(

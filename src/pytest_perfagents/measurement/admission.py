@@ -239,6 +239,8 @@ class Gate:
         if side.role is Role.HUMAN:
             results.fresh.doubt = "as the human's does"
             admitted.flags.append(f"with other random data the human's result differs: {ruling.reason}")
+        elif ruling.by == "memory":
+            raise Rejected(failures.remembers_other_input(ruling.reason, side.role), admitted.record)
         elif ruling.by == "inputs":
             raise Rejected(failures.right_for_one_input(ruling.reason, side.role), admitted.record)
         else:  # not even for the script's own data, in another process

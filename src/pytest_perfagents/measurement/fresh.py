@@ -1,7 +1,9 @@
 """The same comparison with other random data: does the patch compute, or does it know the script's input?
 
 Only where the baseline's result depends on the random data of the script, and is the same in two processes for the same
-data. A difference must be certain, and must show with two different sets of data, before it counts.
+data. A difference must be certain, and must show with two different sets of data, before it counts. Where the baseline
+gives the same after a call with the script's own data, that call comes first: an answer that is kept for the next input
+is wrong then.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from math import ceil
 from pathlib import Path
 
 from pytest_perfagents.backends.base import WorkerEnded, Workspace
+from pytest_perfagents.measurement.evidence import Evidence
 from pytest_perfagents.measurement.referee import (
     HASH_SEED,
     OTHER_HASH_SEED,
@@ -27,6 +30,8 @@ from pytest_perfagents.measurement.referee import (
 from pytest_perfagents.model import Side
 
 TIMED_S, MOST_CALLS = 0.05, 1000
+CHEAP_S = 5.0
+"""Where one call takes longer, none comes before the one whose result is looked at."""
 GAIN, SHARE = 1.3, 1 / 3
 """Who is so much faster with the script's data, and with others has no more than this of it, knows the script's."""
 
@@ -63,13 +68,25 @@ class FreshInputs:
         return self._plainly(workspace, first) if second.equivalence == "different" else second
 
     def _plainly(self, workspace: Workspace, ruling: Ruling) -> Ruling:
-        """``by`` is ``inputs`` where the script's own data still give the right result in a process like these."""
+        """``by`` is ``memory`` where only a call before spoils the result, and ``inputs`` where the script's own data
+        still give the right one in a process like these.
+        """
         try:
+            if self._is_right_alone(workspace):
+                return replace(ruling, by="memory")
             seen = self._look(workspace, None, reference=self.usual)
         except (WorkerEnded, Unfit):
             return ruling
         own = self.referee.rule(self.usual, seen.evidence, seen.inside)
         return own if own.equivalence == "different" else replace(ruling, by="inputs")
+
+    def _is_right_alone(self, workspace: Workspace) -> bool:
+        """Whether the result is right where no call came before."""
+        reference = self._reference(self.shifts[0])
+        if reference is None or not reference.after_own:
+            return False
+        seen = self._look(workspace, reference.shift, reference=reference, after_own=False)
+        return self.referee.rule(reference, seen.evidence, seen.inside).equivalence == "equal"
 
     def _rule(self, workspace: Workspace, shift: int) -> tuple[Ruling, CallTime]:
         """The ruling for one set of data, and what a call took."""
@@ -77,7 +94,7 @@ class FreshInputs:
         if reference is None:
             return Ruling("unchecked"), CallTime()
         try:
-            seen = self._look(workspace, shift, reference=reference)
+            seen = self._look(workspace, shift, reference=reference, after_own=reference.after_own)
         except WorkerEnded:
             return _doubtful("its process ended on other random data"), CallTime()
         except Unfit as error:
@@ -101,16 +118,25 @@ class FreshInputs:
             return None
         try:
             seen = self._look(self.referee.workspace, shift)
-            again = self._look(self.referee.workspace, shift, hash_seed=OTHER_HASH_SEED).evidence
+            evidence, accepted = seen.evidence, seen.inside.equal
+            is_random = differing(self.usual.evidence.returned, evidence.returned) is not None
+            if not (is_random and accepted in (self.usual.accepted, None)):
+                return None
+            after_own = self.usual_call_s <= CHEAP_S and self._comes_again(shift, evidence, after_own=True)
+            if not after_own and not self._comes_again(shift, evidence, after_own=False):
+                return None
         except (WorkerEnded, Unfit):
             return None
-        evidence, accepted = seen.evidence, seen.inside.equal
-        is_random = differing(self.usual.evidence.returned, evidence.returned) is not None
-        is_stable = differing(evidence.returned, again.returned) is None
-        if not (is_random and is_stable and accepted in (self.usual.accepted, None)):
-            return None
         self.baseline_took[shift] = seen.took
-        return Reference(evidence, accepted, calls=1, shift=shift, changing="")
+        return Reference(evidence, accepted, calls=1, shift=shift, changing="", after_own=after_own)
+
+    def _comes_again(self, shift: int, evidence: Evidence, *, after_own: bool) -> bool:
+        """Whether another process of the baseline gives the same; what only a call before spoils proves nothing."""
+        try:
+            again = self._look(self.referee.workspace, shift, hash_seed=OTHER_HASH_SEED, after_own=after_own)
+        except (WorkerEnded, Unfit):
+            return False
+        return differing(evidence.returned, again.evidence.returned) is None
 
     def _look(
         self,
@@ -120,11 +146,13 @@ class FreshInputs:
         hash_seed: int = HASH_SEED,
         reference: Reference | None = None,
         store: bool = True,
+        after_own: bool = False,
     ) -> Seen:
         referee, calls = self.referee, min(MOST_CALLS, ceil(TIMED_S / max(self.usual_call_s, 1e-9)))
         return look(
             workspace, referee.script, referee.patience, referee.nursery, calls=1, store=store, shift=shift,
             hash_seed=hash_seed, seed=referee.seed, reference=reference, timed_calls=calls,
+            after_own=after_own,
         )  # fmt: skip
 
     def gain_elsewhere(self, workspace: Workspace, own: float, clock: str) -> str | None:

@@ -8,7 +8,7 @@ right?".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,9 @@ class Ruling:
 class Reference:
     """The baseline's result. ``accepted``: the script's check accepts it in the process that made it, None: no check.
 
-    ``calls`` were made for it, ``shift`` is that of its random data. ``way`` and ``changing`` are found out once.
+    ``calls`` were made for it, ``shift`` is that of its random data. ``way``, ``changing`` and ``refusing`` are found
+    out once, the last one of the ``origin``: the result whose calls are known. ``after_own``: it is the same where a
+    call with the script's own data came before.
     """
 
     evidence: Evidence
@@ -46,10 +48,13 @@ class Reference:
     shift: int | None = None
     way: str | None = None
     changing: Difference | str | None = None
+    refusing: str | None = None
+    origin: Reference | None = None
+    after_own: bool = False
 
     def at(self, evidence: Evidence) -> Reference:
         """The same, with what another process of the baseline shows."""
-        return Reference(evidence, self.accepted, self.calls, self.shift, self.way, self.changing)
+        return replace(self, evidence=evidence, origin=self.origin or self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +91,18 @@ def look(
     seed: int = 0,
     reference: Reference | None = None,
     timed_calls: int = 0,
+    after_own: bool = False,
 ) -> Seen:
     """What a process of its own shows after ``calls`` calls; its result is checked against ``reference``, or itself.
 
-    ``timed_calls`` more are timed at the end. Raises WorkerEnded, and Unfit where the script does not run.
+    ``timed_calls`` more are timed at the end. ``after_own``: a call with the script's own data comes first. Raises
+    WorkerEnded, and Unfit where the script does not run.
     """
     worker = nursery.start(workspace, hash_seed, patience.left_s)
     try:
         requests: list[tuple[str, dict[str, Any]]] = [("load", {"script": str(script), "shift": shift})]
+        if after_own:
+            requests.append(("turn", {"iterations": 1, "setups": 1, "own": True}))
         requests += [("turn", {"iterations": 1, "setups": int(number == 0)}) for number in range(calls)]
         for op, arguments in requests:
             reply = worker.request(op, patience.left_s, **arguments)
@@ -135,6 +144,10 @@ class Referee:
         if is_proof(reference.evidence, shown) and inside.equal:
             return Ruling("equal", "script")  # of the very same structure the check cannot say anything else
         ruling = self._by_script(reference, shown, inside, difference)
+        refusing = self.refusing(reference) if ruling.equivalence == "different" else None
+        if refusing is not None:
+            note = f"the script's check refuses the baseline's own result of another process: {refusing}"
+            return Ruling("unchecked", flags=(note,), difference=difference)
         return Ruling(ruling.equivalence, ruling.by, ruling.reason, ruling.flags, difference)
 
     def _by_script(
@@ -247,6 +260,23 @@ class Referee:
         except (WorkerEnded, Unfit) as trouble:
             return str(trouble)
         return differing(reference.evidence.returned, again.evidence.returned)
+
+    def refusing(self, reference: Reference) -> str | None:
+        """Why the script's check refuses what another process of the baseline gives; None where it accepts that."""
+        origin = reference.origin or reference
+        if origin.refusing is None:
+            origin.refusing = self._refusing(origin)
+        return origin.refusing or None
+
+    def _refusing(self, reference: Reference) -> str:
+        try:
+            again = look(
+                self.workspace, self.script, self.patience, self.nursery, calls=reference.calls, store=False,
+                shift=reference.shift, hash_seed=OTHER_HASH_SEED, seed=self.seed, reference=reference,
+            )  # fmt: skip
+        except (WorkerEnded, Unfit) as trouble:
+            return str(trouble)
+        return (again.inside.message or "it gives no reason") if again.inside.equal is False else ""
 
     def _way(self, reference: Reference) -> str:
         """In which form the judge accepts the baseline's own result; INSIDE: in none."""

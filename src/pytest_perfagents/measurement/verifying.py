@@ -89,7 +89,7 @@ class Results:
     def forget(self, learned: tuple[Reference, FreshInputs]) -> None:
         """Go back to what was `learned`."""
         was, fresh = learned
-        self.reference.way, self.reference.changing = was.way, was.changing
+        self.reference.way, self.reference.changing, self.reference.refusing = was.way, was.changing, was.refusing
         self.fresh.references, self.fresh.doubt = fresh.references, fresh.doubt
         self.fresh.baseline_took, self.fresh.side_took = fresh.baseline_took, fresh.side_took
 

@@ -22,7 +22,7 @@ from pytest_perfagents.worker.rebuilding import Rebuilder
 from pytest_perfagents.worker.recorder import Recorder, collected, make_keeper, summed
 from pytest_perfagents.worker.scattering import make_scatter
 from pytest_perfagents.worker.script_text import benchmark_tests, bound_names, read_script, style_of
-from pytest_perfagents.worker.seeding import SHIFT, SeedShifter, make_shift, seed_all
+from pytest_perfagents.worker.seeding import SHIFT, SeedShifter, Shift
 from pytest_perfagents.worker.settings import changed, make_settings
 from pytest_perfagents.worker.structure import StructureWriter
 from pytest_perfagents.worker.structure_reading import StructureReader
@@ -57,7 +57,7 @@ class Script:
         self._scatter, self._keep = make_scatter(), make_keeper()
         self._results: list[Any] = []
         self._seal = make_seal((StructureWriter,))
-        self._shift: int | None = None
+        self._shift: Shift | None = None
         self._phase = "import"
 
     def trace(self, files: Mapping[str, Iterable[int]]) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Script:
         before = self._settings()
         os.environ.update(self._inherited)
         tree, code = read_script(script)
-        self._shift = shift
+        self._shift = Shift(shift) if shift is not None else None
         if shift is not None:
             code = compile(ast.fix_missing_locations(SeedShifter().visit(tree)), script, "exec", dont_inherit=True)
         self._targets.read(tree)
@@ -109,8 +109,8 @@ class Script:
         tests = benchmark_tests(tree)
         module = new_module(SCRIPT_MODULE, script)
         if self._shift is not None:
-            module.__dict__[SHIFT] = make_shift(self._shift)
-            seed_all(self._shift)
+            module.__dict__[SHIFT] = self._shift
+            self._shift.seed_all()
         self._originals.read_script(tree, code, module.__dict__)
         self._tracer.enter("import")
         try:
@@ -128,10 +128,15 @@ class Script:
             self._functions["test"] = getattr(holder, name) if holder is not None else self._functions[name]
         self._originals.hold(self._functions)
 
-    def turn(self, iterations: int = 1, setups: int = 1) -> dict[str, Any]:
-        """Time calls, in as many blocks as there are set-ups; what some of them returned stays until the next turn."""
+    def turn(self, iterations: int = 1, setups: int = 1, own: bool = False) -> dict[str, Any]:
+        """Time calls, in as many blocks as there are set-ups; what some of them returned stays until the next turn.
+
+        ``own``: the shift of seeds rests meanwhile.
+        """
         if self._style not in ("driven", "benchmark") or not self._functions:
             raise Refusal("a turn needs a loaded script with setup() and experiment(), or with a benchmark test")
+        if self._shift is not None:
+            self._shift.rests = own
         self._loud()
         self._results.clear()  # what is freed here is freed outside the timed call
         try:
@@ -176,7 +181,7 @@ class Script:
         self._loud()
         self._scatter()
         if self._shift is not None:
-            seed_all(self._shift)
+            self._shift.seed_all()
         began, cpu = self._clock(), self._cpu_clock()
         made = self._functions["setup"]() if "setup" in self._functions else None
         self._gpu.wait()  # what setup() started on a GPU is part of it
@@ -187,6 +192,8 @@ class Script:
     def _benchmark(self, iterations: int, setups: int) -> dict[str, Any]:
         if setups:
             self._scatter()
+        if self._shift is not None:
+            self._shift.seed_all()
         self._phase = "experiment"
         self._tracer.enter("setup")
         recorder = Recorder(self._timed, iterations, self._tracer, self._loud, self._keep)

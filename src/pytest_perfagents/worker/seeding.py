@@ -8,7 +8,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
 SEEDERS = (
@@ -41,26 +40,35 @@ class SeedShifter(ast.NodeTransformer):
         return ast.Call(ast.Name(SHIFT, ast.Load()), [seed], [])
 
 
-def make_shift(offset: int) -> Callable[[Any], Any]:
-    """``shift(seed)``: another one, the same for the same ``offset``; what is no seed stays as it is."""
+class Shift:
+    """``shift(seed)``: another one, the same for the same ``offset``; what is no seed stays as it is.
 
-    def shift(seed: Any) -> Any:
+    While it ``rests`` a seed is what the script gives, and only one that it does not give is made, a different one.
+    """
+
+    def __init__(self, offset: int) -> None:
+        self._offset, self.rests = offset, False
+
+    def __call__(self, seed: Any) -> Any:
+        """Called in the script."""
         if seed is None:
-            return offset
+            return self._made()
+        if self.rests:
+            return seed
         if type(seed) is int:
-            return (seed + offset) % (1 << 32)
-        return seed + str(offset) if type(seed) is str else seed
+            return (seed + self._offset) % (1 << 32)
+        return seed + str(self._offset) if type(seed) is str else seed
 
-    return shift
+    def seed_all(self) -> None:
+        """Seed the global generators, for a script that does not."""
+        random = import_module("random")
+        random.seed(self._made())
+        for name, path in (("numpy", "random.seed"), ("torch", "manual_seed")):
+            found: Any = sys.modules.get(name)
+            for step in path.split("."):
+                found = getattr(found, step, None)
+            if found is not None:
+                found(self._made() % (1 << 32))
 
-
-def seed_all(offset: int) -> None:
-    """Seed the global generators, for a script that does not."""
-    random = import_module("random")
-    random.seed(offset)
-    for name, path in (("numpy", "random.seed"), ("torch", "manual_seed")):
-        found: Any = sys.modules.get(name)
-        for step in path.split("."):
-            found = getattr(found, step, None)
-        if found is not None:
-            found(offset % (1 << 32))
+    def _made(self) -> int:
+        return self._offset + self.rests

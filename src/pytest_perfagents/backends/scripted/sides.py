@@ -84,7 +84,7 @@ class ScriptedSide:
     time in a process, ``fork_mishaps`` the same for forks; ``shared`` is what it loads from outside,
     ``settings`` are variables that its import sets.
     ``equal`` answers ``check``; ``result`` is what it gives and ``judged`` what a script's check
-    says of that in a process of the baseline, None: as ``equal``; both may be functions of the `Moment`.
+    says of that in a process of the baseline, None: as ``equal``; all three may be functions of the `Moment`.
     ``shifted_call_s`` is the time of a call with other random data, where it is another one. ``lines`` answers
     ``traced``. ``program`` answers `run_program`, ``returned`` is what ``run_test`` gives. ``cuda``: it uses a GPU,
     whose clock reads ``gpu_clock`` per second of wall time; a share ``side_stream`` of its work ends after the default
@@ -110,7 +110,7 @@ class ScriptedSide:
     gpu_clock: float = 1.0
     gpu_bytes: int | None = None
     style: str = "driven"
-    equal: bool | None = True
+    equal: bool | Callable[[Moment], bool] | None = True
     message: str = ""
     result: Any = 7
     shifted_call_s: float | None = None

@@ -27,6 +27,7 @@ class ScriptedWorker:
         self._side, self._clock, self._random = side, clock, random
         self._pid, self._seed = pid, seed
         self._shift: int | None = None
+        self._rests = False
         self._began_s = clock()
         self._cpu_s = 0.0
         self._factor = _spread(random, side.start_noise)
@@ -117,13 +118,14 @@ class ScriptedWorker:
             "targets": dict(self._side.targets),
         }
 
-    def _turn(self, iterations: int = 1, setups: int = 1) -> dict[str, Any]:
+    def _turn(self, iterations: int = 1, setups: int = 1, own: bool = False) -> dict[str, Any]:
         if not self._loaded or self._side.style not in ("driven", "benchmark"):
             raise Refused("a turn needs a loaded script")
+        self._rests = own
         setup_s = self._side.setup_s * (setups or not self._result)
         self._spend(setup_s)
         call_s = self._side.call_s
-        if self._shift is not None and self._side.shifted_call_s is not None:
+        if self._shift is not None and not own and self._side.shifted_call_s is not None:
             call_s = self._side.shifted_call_s
         seconds = sum(call_s(self._calls + number) if callable(call_s) else call_s for number in range(iterations))
         self._calls += iterations
@@ -153,16 +155,20 @@ class ScriptedWorker:
 
     def _check(self, path: str) -> dict[str, Any]:
         self._need_result()
-        return {"equal": self._side.equal, "message": self._side.message}
+        return {"equal": self._now(self._side.equal), "message": self._side.message}
 
     def _describe(self, path: str, seed: int = 0, place: int = -1, stored: str | None = None) -> dict[str, Any]:
         self._need_result()
         side = self._side
-        now = Moment(self._seed, self._shift, self._calls)
-        result, judged = [each(now) if callable(each) else each for each in (side.result, side.judged)]
-        data = StructureWriter(seed=seed).take((result, side.equal if judged is None else judged, side.message))
+        result, judged, equal = (self._now(each) for each in (side.result, side.judged, side.equal))
+        data = StructureWriter(seed=seed).take((result, equal if judged is None else judged, side.message))
         Path(path).write_bytes(data)
         return {"bytes": len(data), "sha256": sha256(data).hexdigest(), "whole": True}
+
+    def _now(self, value: Any) -> Any:
+        """What a value that may be a function of the moment is now."""
+        shift = None if self._rests else self._shift
+        return value(Moment(self._seed, shift, self._calls)) if callable(value) else value
 
     def _judge(self, candidate: str, reference: str) -> dict[str, Any]:
         _, judged, message = StructureReader(Path(candidate).read_bytes()).read().value
