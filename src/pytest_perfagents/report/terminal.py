@@ -12,10 +12,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pytest_perfagents.diagnosis.causes import group_causes, recoverable
+from pytest_perfagents.diagnosis.causes import Cause, group_causes, recoverable
+from pytest_perfagents.diagnosis.kinds import SHOW
 from pytest_perfagents.model import Category, Change, Outcome
 from pytest_perfagents.records import outcome_from_json
 from pytest_perfagents.report.calibration import machine_lines, share
+from pytest_perfagents.report.cells import clean
 from pytest_perfagents.report.consoles import Screen, console_for, text_of
 from pytest_perfagents.report.counts import count_line
 from pytest_perfagents.report.totals import runs_of, totals_line, waited_line
@@ -58,7 +60,7 @@ def render(
     """The section's text without its title; ``records`` as `records.outcome_to_json` makes them."""
     outcomes = [outcome_from_json(record) for record in sorted(records, key=lambda record: str(record["id"]))]
     console = console_for(screen)
-    for part in _parts(outcomes, console.width):
+    for part in _parts(outcomes, console.width, is_stored=where is not None):
         is_command = isinstance(part, Text) and part.no_wrap is True  # to be copied, so never broken up
         console.print(part, soft_wrap=is_command)
     waited = waited_line(records)
@@ -70,7 +72,7 @@ def render(
     return text_of(console, screen)
 
 
-def _parts(outcomes: Sequence[Outcome], width: int) -> Iterable[RenderableType]:
+def _parts(outcomes: Sequence[Outcome], width: int, *, is_stored: bool) -> Iterable[RenderableType]:
     lines = _lines(outcomes)
     if lines:
         shown = lines[:MOST_ROWS]
@@ -86,18 +88,28 @@ def _parts(outcomes: Sequence[Outcome], width: int) -> Iterable[RenderableType]:
         yield from (Text(line, style="yellow") for line in machine_lines(states))
         yield Text("")
     causes = group_causes(outcomes)
-    labels = {outcome.case.id: _label(outcome) for outcome in outcomes}
+    by_id = {outcome.case.id: outcome for outcome in outcomes}
     for cause in causes:
-        blame = f", {cause.blame}" if cause.blame else ""
-        yield Text(f"{cause.text} ({cause.category}{blame})", style="cyan")
-        if cause.hint:
-            yield Text(f"    hint: {cause.hint}", no_wrap=True)
-        few = len(cause.runs) <= FEW_RUNS
-        yield _indented(f"in {_some([labels[run] for run in cause.runs] if few else cause.commits)}")
+        yield from _failed(cause, [by_id[run] for run in cause.runs], is_stored=is_stored)
     if recoverable(causes):
         yield Text(f"mending scripts and environments would bring back {runs_of(recoverable(causes))}")
     if causes:
         yield Text("")
+
+
+def _failed(cause: Cause, runs: Sequence[Outcome], *, is_stored: bool) -> Iterable[RenderableType]:
+    """What the runs have in common, why in the first one's words, what to do, and which they are."""
+    blame = f", {cause.blame}" if cause.blame else ""
+    yield Text(f"{cause.text} ({cause.category}{blame})", style="cyan")
+    if cause.reasons:
+        more = f" (and {len(cause.reasons) - 1} more like it)" if len(cause.reasons) > 1 else ""
+        yield _indented(clean(cause.reasons[0]) + more)
+    if cause.hint:
+        first = runs[0].case.run
+        named = f"perfagents show {first.commit.short} --agent {first.alias}"
+        yield Text(f"    hint: {cause.hint.replace(SHOW, named) if is_stored else cause.hint}", no_wrap=True)
+    few = len(cause.runs) <= FEW_RUNS
+    yield _indented(f"in {_some([_label(run) for run in runs] if few else cause.commits)}")
 
 
 # Measured runs
