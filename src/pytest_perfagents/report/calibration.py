@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-
-def share(value: float | None) -> str:
-    """``0.42 %``; ``-`` for what is not known."""
-    return "-" if value is None else f"{100 * value:.2g} %"
+from pytest_perfagents.figures import in_words, share
 
 
 def headline(record: Mapping[str, Any]) -> str:
@@ -16,10 +13,10 @@ def headline(record: Mapping[str, Any]) -> str:
     speedup = record["speedup"]
     if speedup is None:
         return f"{record['name']}: the baseline against itself is {record['category']}: {record['reason']}"
-    high = "inf" if speedup["high"] is None else f"{speedup['high']:.4g}"
+    high = float("inf") if speedup["high"] is None else speedup["high"]
     return (
         f"{record['name']}: the baseline against itself was called {record['accusation']}, "
-        f"{speedup['point']:.4g}x [{speedup['low']:.4g}, {high}] after {speedup['starts']} starts"
+        f"{in_words(speedup['point'], speedup['low'], high)} after {speedup['starts']} starts"
     )
 
 

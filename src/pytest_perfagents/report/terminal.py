@@ -14,9 +14,11 @@ from rich.text import Text
 
 from pytest_perfagents.diagnosis.causes import Cause, group_causes, recoverable
 from pytest_perfagents.diagnosis.kinds import SHOW
+from pytest_perfagents.figures import interval as of_starts
+from pytest_perfagents.figures import share, times
 from pytest_perfagents.model import Category, Change, Outcome
 from pytest_perfagents.records import outcome_from_json
-from pytest_perfagents.report.calibration import machine_lines, share
+from pytest_perfagents.report.calibration import machine_lines
 from pytest_perfagents.report.cells import clean
 from pytest_perfagents.report.consoles import Screen, console_for, text_of
 from pytest_perfagents.report.counts import count_line
@@ -80,6 +82,7 @@ def _parts(outcomes: Sequence[Outcome], width: int, *, is_stored: bool) -> Itera
         if len(lines) > MOST_ROWS:
             yield Text(f"... and {len(lines) - MOST_ROWS} more in the results")
         yield from undecided(outcomes)
+        yield from _unreached(outcomes)
         yield from _flags(outcomes)
         yield from _discoveries(outcomes)
         yield from _counted(outcomes)
@@ -137,7 +140,7 @@ def line_of(outcome: Outcome, labels: Mapping[tuple[str, str], int]) -> Line:
         commit=commit,
         agent=agent,
         speedup=times(comparison.point),
-        interval="recorded" if comparison.recorded else f"[{_number(comparison.low)}, {_number(comparison.high)}]",
+        interval="recorded" if comparison.recorded else of_starts(comparison.low, comparison.high),
         verdict=_verdict(outcome),
         human=times(human.point) if human is not None else "-",
         share=_share_of_human(outcome),
@@ -145,17 +148,6 @@ def line_of(outcome: Outcome, labels: Mapping[tuple[str, str], int]) -> Line:
         checks=_checks(outcome),
         style=STYLES.get(outcome.category, ""),
     )
-
-
-def times(speedup: float) -> str:
-    """``1.51x``."""
-    return f"{_number(speedup)}x"
-
-
-def _number(speedup: float) -> str:
-    if 0.01 <= speedup < 100:
-        return f"{speedup:.2f}" if not 0.9 <= speedup < 1.1 else f"{speedup:.3f}"
-    return f"{speedup:.3g}"
 
 
 def _verdict(outcome: Outcome) -> str:
@@ -243,6 +235,19 @@ def undecided(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
         if last_look and starts > last_look:
             line += f", and a look after {starts} starts or more (looks of [perfagents.protocol] end at {last_look})"
         yield Text(line, style="yellow", no_wrap=True)
+
+
+def _unreached(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
+    """The commits whose budget ended before the first planned look, with the starts that fitted."""
+    short: dict[str, tuple[int, int]] = {}
+    for outcome in outcomes:
+        comparison, looks = outcome.comparison, outcome.protocol.get("looks")
+        if comparison is not None and not comparison.recorded and looks and comparison.starts < looks[0]:
+            commit = outcome.case.run.commit.name
+            short[commit] = min(short.get(commit, (comparison.starts, looks[0])), (comparison.starts, looks[0]))
+    for commit, (starts, first_look) in short.items():
+        ended = f"{starts} start{'' if starts == 1 else 's'} fitted the budget of {commit}"
+        yield Text(f"{ended}; the first look is after {first_look}", style="yellow")
 
 
 def _flags(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
