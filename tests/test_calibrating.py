@@ -17,10 +17,10 @@ from pytest_perfagents.calibrations import (
     latest,
     load_calibrations,
 )
+from pytest_perfagents.figures import share
 from pytest_perfagents.measurement.calibrating import twin_of
 from pytest_perfagents.model import BASELINE, HUMAN, Case, Category, Change, Role, Side
 from pytest_perfagents.records import outcome_to_json, reason_of
-from pytest_perfagents.report.calibration import share
 from pytest_perfagents.report.consoles import Screen
 from pytest_perfagents.report.terminal import render
 

@@ -9,10 +9,10 @@ from test_gpu_rules import nvidia_smi
 from test_harness import House
 
 from pytest_perfagents.backends.scripted import Raises, ScriptedSide
-from pytest_perfagents.gates import doubts, parse_gates, shown_as
+from pytest_perfagents.gates import doubts, failing, parse_gates, shown_as
 from pytest_perfagents.model import BASELINE, HUMAN, Category, UsageError
 from pytest_perfagents.records import outcome_to_json
-from pytest_perfagents.shell.verdicts import failure_text
+from pytest_perfagents.shell.verdicts import failure_text, reason_line
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,16 @@ def test_flagged_fails_what_was_measured_and_is_worth_a_look(category):
     gates = parse_gates(["flagged"])
     assert shown_as(measured(case_of(), category), {}, gates) == "passed"
     assert shown_as(measured(case_of(), category, flags=("first calls differ",)), {}, gates) == "failed"
+
+
+def test_the_gates_that_fail_an_outcome_are_named():
+    flagged = measured(case_of(), "SUCCESS_REGRESSION", flags=("first calls differ",))
+    gates = parse_gates(["slower", "flagged,improvement,SUCCESS_*"])
+    assert failing(flagged, gates) == ["SUCCESS_*", "flagged", "slower"]
+    record = outcome_to_json(flagged)
+    assert failure_text(record, ["flagged"]).splitlines()[1] == "failed by --perf-fail-on flagged"
+    assert reason_line(record, ["flagged"]).startswith("SUCCESS_REGRESSION (--perf-fail-on flagged): 0.50x")
+    assert "--perf-fail-on" not in failure_text(record) + reason_line(record)
 
 
 def test_what_fails_for_its_flags_says_which():

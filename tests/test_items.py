@@ -111,7 +111,8 @@ def test_the_section_stands_in_the_terminal(project):
     )
 
 
-def test_gates_fail_what_they_name(project):
+def test_gates_fail_what_they_name(project, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")  # for the whole of the short summary
     for what in ("SUCCESS_IMPROVEMENT", "SUCCESS_REGRESSION", "EQUIVALENCE_FAILED"):
         project.add_run(what)
     result = project.run(
@@ -119,7 +120,15 @@ def test_gates_fail_what_they_name(project):
     )
     result.assert_outcomes(passed=1, failed=2)
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["SUCCESS_REGRESSION: 0.5x [[]0.49, 0.515] of the baseline's speed, slower, *"])
+    result.stdout.fnmatch_lines(["SUCCESS_REGRESSION: 0.50x [[]0.49, 0.5?] of the baseline's speed, slower, *"])
+    result.stdout.fnmatch_lines(
+        [
+            "failed by --perf-fail-on regression",
+            "failed by --perf-fail-on different",
+            "FAILED *- SUCCESS_REGRESSION (--perf-fail-on regression): 0.50x *",
+            "FAILED *- EQUIVALENCE_FAILED (--perf-fail-on different): *",
+        ]
+    )
     assert project.report("o")["summary"]["pytest_outcomes"] == {"passed": 1, "failed": 2}
 
 

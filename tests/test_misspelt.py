@@ -168,12 +168,16 @@ SCRIPTS = {
     "import": ("from mill.shop import Shopp\ndef setup(): return Shopp()\ndef experiment(shop): return shop.mill()\n"),
     "experimnt": "from mill.shop import Shop\ndef setup(): return Shop()\ndef experimnt(shop): return shop.mill()\n",
     "both": "from mill.shop import Shop\ndef setpu(): return Shop()\ndef Experiments(shop): return shop.mill()\n",
+    "no setup": "from mill.shop import Shop\ndef experiment(shop): return shop.mill()\n",
+    "setpu": "from mill.shop import Shop\ndef setpu(): return Shop()\ndef experiment(shop): return shop.mill()\n",
     "neither": "from mill.shop import Shop\ndef prepare(): return Shop()\ndef go(shop): return shop.mill()\n",
 }
 HINTS = {
     "import": "mill.shop has 'Shop': is 'Shopp' misspelt? If not: ",
     "experimnt": "is experimnt() meant to be experiment()? If not: it prints no time and offers nothing to call",
     "both": "are setpu() meant to be setup() and Experiments() meant to be experiment()? If not: it prints no time",
+    "no setup": "experiment() wants data and there is no setup(): add a setup() that returns it",
+    "setpu": "is setpu() meant to be setup()? If not: experiment() wants data and there is no setup()",
     "neither": "it prints no time and offers nothing to call",
 }
 

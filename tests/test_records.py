@@ -58,7 +58,7 @@ def test_the_fields_are_those_of_the_format():
     assert record["sides"]["baseline"]["samples_s"] == pytest.approx([0.012, 0.015, 0.018, 0.012])
     assert record["sides"]["baseline"]["median_s"] == pytest.approx(0.0135)
     assert record["integrity"]["patched_lines_executed"] == 9
-    assert "\n" not in record["reason"] and "1.5x" in record["reason"]
+    assert "\n" not in record["reason"] and "1.50x [1.47, 1.54]" in record["reason"]
 
 
 def test_a_regression_is_the_agents_and_an_inconclusive_one_says_what_would_decide():

@@ -772,3 +772,13 @@ def test_a_patch_for_no_known_commit_cannot_be_tried():
     failure = agent_failure(run)
     assert failure.category is Category.GIT_WORKTREE_FAILED
     assert "journal.json is no JSON" in failure.reason
+
+
+@pytest.mark.parametrize(("human", "pre"), [("2f192835", "2f192835"), ("2f192835", "2f19283" + "5" * 33)])
+def test_a_journal_whose_baseline_is_the_human_commit_is_blamed_before_anything_is_applied(human, pre):
+    failure = agent_failure(agent_run(has_patch=True, commit=Commit("vllm", human, pre)))
+    assert (failure.category, failure.blame) == (Category.GIT_WORKTREE_FAILED, Blame.ENVIRONMENT)
+    assert failure.reason == "commits.pre and commits.human are the same commit, 2f192835: there is no baseline"
+    assert "journal.json" in failure.hint
+    other = Commit("vllm", human, "3" + pre[1:])
+    assert agent_failure(agent_run(has_patch=True, commit=other)) is None

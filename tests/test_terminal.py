@@ -6,7 +6,9 @@ import pytest
 from canned import failed, measured
 from cases import case_of
 
-from pytest_perfagents.model import Category
+from pytest_perfagents.diagnosis.kinds import hint_of_kind
+from pytest_perfagents.diagnosis.types import Place
+from pytest_perfagents.model import Category, Role
 from pytest_perfagents.records import outcome_to_json
 from pytest_perfagents.report.calibration import render_calibrations
 from pytest_perfagents.report.consoles import Screen
@@ -61,9 +63,10 @@ def test_failures_are_grouped_by_cause_with_counts_and_hints(mixed):
     lines = render(mixed, Screen(120)).splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("2 runs"))
     assert "(TEST_IMPORT_ERROR, environment)" in lines[at]
-    assert lines[at + 1].strip() == "hint: pip install decord"
+    assert lines[at + 1].strip() == "baseline needs module 'decord'"
+    assert lines[at + 2].strip() == "hint: pip install decord"
     runs = "minivllm-1a2b3c4d trae_gpt5 minivllm_core-0002, minivllm-1a2b3c4d trae_gpt5 minivllm_core-0003"
-    assert " ".join(line.strip() for line in lines[at + 2 : at + 4]).startswith(f"in {runs}")
+    assert " ".join(line.strip() for line in lines[at + 3 : at + 5]).startswith(f"in {runs}")
 
 
 def test_a_hint_is_one_line_to_copy_however_narrow_the_screen():
@@ -207,3 +210,59 @@ def test_a_long_suite_is_cut_and_counts_its_false_discoveries():
 
 def test_nothing_at_all_is_a_line():
     assert render([], Screen(80)) == "0 runs: 0 measured\n"
+
+
+RAISED = """Traceback (most recent call last):
+  File "/there/scripts/1a2b3c4d_test_case_generator.py", line 4, in <module>
+    from shop.dedupe import count
+  File "/there/.perfagents/sessions/d599c1575fd0/w/f90b9df6-000003/shop/dedupe.py", line 3, in <module>
+    json.loads("")
+  File "/usr/lib/python3.11/json/decoder.py", line 355, in raw_decode
+    raise JSONDecodeError("Expecting value", s, err.value) from None
+ValueError: kaputt"""
+
+
+def failure_lines(*outcomes, where="results/x"):
+    lines = render(records(*outcomes), Screen(160), where=where).splitlines()
+    return [line.strip() for line in lines[: lines.index("")]]
+
+
+def test_a_failure_says_its_reason_with_the_place_and_where_the_traceback_is():
+    hint = hint_of_kind("EXCEPTION", Place(Role.BASELINE, "shop", ("shop",), baseline_worked=None))
+    outcome = failed(
+        case_of(),
+        "BASELINE_EXCEPTION",
+        reason="baseline ended in ValueError: kaputt\x1b[31m",
+        hint=hint,
+        evidence={"traceback": RAISED},
+    )
+    lines = failure_lines(outcome)
+    assert lines[1] == r"baseline ended in ValueError: kaputt\x1b[31m (shop/dedupe.py:3)"
+    assert "see the tail of the traceback (perfagents show 1a2b3c4d --agent trae_gpt5): " in lines[2]
+    assert "(perfagents show COMMIT --agent NAME)" in failure_lines(outcome, where=None)[2]
+
+
+@pytest.mark.parametrize(
+    ("category", "reason", "said"),
+    [
+        ("TIMER_TAMPERED", "shop/dedupe.py:5 replaces time.perf_counter", "1 run gave times that cannot be believed"),
+        ("WRONG_TARGET", "there is no package shopp in . of shop", "1 run would not measure the workspace's code"),
+    ],
+)
+def test_a_group_is_true_of_all_its_runs_and_the_reason_shows(category, reason, said):
+    lines = failure_lines(failed(case_of(), category, reason=reason))
+    assert lines[0] == f"{said} ({category}, environment)"
+    assert lines[1] == reason
+
+
+def test_of_many_reasons_that_differ_in_particulars_the_first_stands_there_and_the_others_are_counted():
+    lines = failure_lines(
+        *(failed(case_of(number=n), "TIMER_TAMPERED", reason=f"a.py:{n % 3} replaces time.time") for n in range(5))
+    )
+    assert lines[1] == "a.py:0 replaces time.time (and 2 more like it)"
+
+
+def test_a_reason_that_says_what_the_cause_says_is_not_told_twice():
+    for category, evidence in (("AGENT_NO_PATCH", {}), ("TEST_IMPORT_ERROR", {"cause": "need decord"})):
+        lines = failure_lines(failed(case_of(), category, reason="told twice", evidence=evidence))
+        assert lines[1] == "hint: pip install decord"

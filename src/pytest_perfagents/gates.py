@@ -84,11 +84,13 @@ def _unknown(word: str) -> str:
     )
 
 
-def is_gated(outcome: Outcome, gates: Iterable[str]) -> bool:
-    """Whether the user asked for such an outcome to fail; ``gates`` come from `parse_gates`."""
-    return any(WORDS[gate](outcome) if gate in WORDS else fnmatchcase(outcome.category, gate) for gate in gates)
+def failing(outcome: Outcome, gates: Iterable[str]) -> list[str]:
+    """Those of the gates that fail the outcome, sorted; ``gates`` come from `parse_gates`."""
+    return sorted(
+        gate for gate in gates if (WORDS[gate](outcome) if gate in WORDS else fnmatchcase(outcome.category, gate))
+    )
 
 
 def shown_as(outcome: Outcome, overrides: Mapping[str, str], gates: Iterable[str]) -> str:
     """``passed``, ``skipped``, ``xfailed`` or ``failed``; a gate wins over the configuration."""
-    return "failed" if is_gated(outcome, gates) else pytest_outcome(outcome.category, overrides)
+    return "failed" if failing(outcome, gates) else pytest_outcome(outcome.category, overrides)

@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any
 
 from pytest_perfagents.diagnosis.taxonomy import default_blame, default_stage
+from pytest_perfagents.figures import in_words, share, times
 from pytest_perfagents.gates import shown_as
 from pytest_perfagents.model import (
     BASELINE,
@@ -146,16 +147,25 @@ def reason_of(outcome: Outcome) -> str:
     assert outcome.comparison is not None
     comparison = outcome.comparison
     if comparison.recorded:
-        medians = "" if comparison.median is None else f" ({comparison.median:.3g}x by the medians)"
-        return f"{comparison.point:.3g}x of the baseline's speed as recorded{medians}, without an interval"
+        medians = "" if comparison.median is None else f" ({times(comparison.median)} by the medians)"
+        return f"{times(comparison.point)} of the baseline's speed as recorded{medians}, without an interval"
     return (
-        f"{comparison.point:.3g}x [{comparison.low:.3g}, {comparison.high:.3g}] of the baseline's speed, "
-        f"{_SPEEDUP[comparison.change]}, {comparison.starts} starts, {comparison.clock} clock{_detects(comparison)}"
+        f"{in_words(comparison.point, comparison.low, comparison.high)} of the baseline's speed, "
+        f"{_SPEEDUP[comparison.change]}, {comparison.starts} starts{_too_few(outcome)}, {comparison.clock} clock"
+        f"{_detects(comparison)}"
     )
 
 
+def _too_few(outcome: Outcome) -> str:
+    """Why a speedup far from 1 may be no verdict: fewer starts than the first look has claim nothing."""
+    comparison, looks = outcome.comparison, outcome.protocol.get("looks")
+    if comparison is None or not comparison.needed_starts or not looks or comparison.starts >= looks[0]:
+        return ""
+    return f" (too few for a claim: the first look is after {looks[0]})"
+
+
 def _detects(comparison: Comparison) -> str:
-    return "" if comparison.detectable is None else f", detects {100 * comparison.detectable:.2g} %"
+    return "" if comparison.detectable is None else f", detects {share(comparison.detectable)}"
 
 
 def hint_of(outcome: Outcome) -> str | None:

@@ -99,7 +99,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "Patch broke the run",
         _PATCH,
-        "The baseline worked, and the patched side failed, changed the result or disagreed with the clock outside.",
+        "The baseline worked, and the patched side failed, changed the result or gave times that cannot be believed.",
         (*_beginning("PATCHED_"), Category.EQUIVALENCE_FAILED, Category.TIMER_TAMPERED),
     ),
     Family(

@@ -6,7 +6,7 @@ import re
 
 from pytest_perfagents.diagnosis.patterns import either
 from pytest_perfagents.diagnosis.taxonomy import default_blame
-from pytest_perfagents.model import AgentRun, Category, Failure, Stage
+from pytest_perfagents.model import AgentRun, Category, Commit, Failure, Stage
 
 _READ_CHARACTERS = 200_000
 _TIMEOUT_CODE = 124
@@ -85,12 +85,22 @@ def agent_failure(run: AgentRun, stderr_tail: str | None = None) -> Failure | No
 
 
 def _no_commit(run: AgentRun) -> Failure | None:
-    """A patch whose commit nobody wrote down cannot be tried on anything."""
+    """A patch whose commit nobody wrote down, or whose baseline is that very commit, cannot be tried on anything."""
+    if _is_own_parent(run.commit):
+        reason = f"commits.pre and commits.human are the same commit, {run.commit.short}: there is no baseline"
+        hint = f"correct commits.pre in journal.json or run_summary.json in {run.folder}: the commit before the human's"
+        return _failure(run, Category.GIT_WORKTREE_FAILED, reason, hint)
     if run.commit.human:
         return None
     reason = run.trouble or "the run does not say which commit it is for"
     hint = f"journal.json or run_summary.json in {run.folder} should hold commits.human and commits.pre"
     return _failure(run, Category.GIT_WORKTREE_FAILED, reason, hint)
+
+
+def _is_own_parent(commit: Commit) -> bool:
+    """Whether both hashes mean one commit; either may be abbreviated."""
+    digits = min(len(commit.human), len(commit.parent))
+    return digits > 0 and commit.human[:digits] == commit.parent[:digits]
 
 
 def _service_trouble(text: str) -> tuple[str, str, str] | None:

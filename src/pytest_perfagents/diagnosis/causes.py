@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pytest_perfagents.diagnosis.frames import raised_at
 from pytest_perfagents.diagnosis.taxonomy import TABLE
 from pytest_perfagents.model import Blame, Category, Failure, Outcome
 
 # Whatever the particulars, these are one cause each: nothing more can be mended by looking closer.
 _ALIKE = frozenset({Category.AGENT_NO_PATCH, Category.AGENT_TIMEOUT, Category.OPT_PATH_NOT_HIT})
+# Their reason says what the cause's text says, or names the commit, which stands below it.
+_TELL_ALL = _ALIKE | {Category.NO_TEST_SCRIPT}
 _RECOVERABLE = frozenset({Blame.ENVIRONMENT, Blame.SCRIPT})
 
 # Causes are told as verbs of many ("need transformers"); these change where it is one run.
@@ -29,7 +32,10 @@ _SINGULAR = {
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Runs that failed for one reason. ``runs`` are case ids as given; ``commits`` are theirs, each once."""
+    """Runs that failed for one reason. ``runs`` are case ids as given; ``commits`` are theirs, each once.
+
+    ``reasons`` are the failures' own, each once, with the place of an exception; none where ``text`` says as much.
+    """
 
     key: str
     category: Category
@@ -38,6 +44,7 @@ class Cause:
     blame: Blame | None
     runs: tuple[str, ...]
     commits: tuple[str, ...]
+    reasons: tuple[str, ...] = ()
 
     @property
     def recoverable(self) -> int:
@@ -89,7 +96,17 @@ def _cause(key: str, members: list[Outcome]) -> Cause:
         blame=first.blame,
         runs=runs,
         commits=tuple(dict.fromkeys(member.case.run.commit.name for member in members)),
+        reasons=tuple(dict.fromkeys(filter(None, map(_reason, failures)))),
     )
+
+
+def _reason(failure: Failure) -> str | None:
+    """``baseline ended in ValueError: no (script.py:13)``; None where the cause's text tells it."""
+    if failure.evidence.get("cause") or failure.category in _TELL_ALL:
+        return None
+    place = raised_at(str(failure.evidence.get("traceback") or ""))
+    is_new = place is not None and place.partition(":")[0] not in failure.reason
+    return f"{failure.reason} ({place})" if is_new else failure.reason
 
 
 def cause_in_words(category: Category, told: object, count: int) -> str:

@@ -120,6 +120,9 @@ _NAMED = tuple(
     )
 )
 
+SHOW = "perfagents show COMMIT --agent NAME"
+"""As hints name the command; who knows the run puts its names in."""
+
 _HINTS = {
     HARDWARE: "run this commit on a machine with the hardware that it asks for (mostly an NVIDIA GPU)",
     "OOM": "free memory (main or GPU), raise memory_gb of [perfagents.protocol], or take a smaller workload",
@@ -128,8 +131,8 @@ _HINTS = {
     "ATTRIBUTE_ERROR": "the script calls an API of the human commit; guard it",
     "TYPE_ERROR": "the script calls an API of the human commit; guard it",
     "ASSERTION": "see which assertion of the script does not hold here",
-    "RUNTIME_ERROR": "see the tail of the traceback: the script asks for something that cannot run here",
-    "EXCEPTION": "see the tail of the traceback: the script does not run on this commit as it stands",
+    "RUNTIME_ERROR": f"see the tail of the traceback ({SHOW}): the script asks for something that cannot run here",
+    "EXCEPTION": f"see the tail of the traceback ({SHOW}): the script does not run on this commit as it stands",
 }
 
 
@@ -170,7 +173,7 @@ def hint_of_kind(kind: str, place: Place) -> str:
     if kind == HARDWARE:
         return f"{'the patch asks for it, the baseline does not; ' if place.patch_did_it else ''}{_HINTS[kind]}"
     if place.patch_did_it:
-        return "the baseline passes here, so the patch broke it: see the tail of the traceback"
+        return f"the baseline passes here, so the patch broke it: see the tail of the traceback ({SHOW})"
     if place.role is Role.HUMAN and kind in ("ATTRIBUTE_ERROR", "TYPE_ERROR"):
         return "the script does not fit the human commit either: it has to be written again"
     return _HINTS[kind]

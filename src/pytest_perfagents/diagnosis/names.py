@@ -157,6 +157,15 @@ def _by_file(frame: re.Match[str], place: Place, question: str) -> Misspelling:
     return Misspelling("", f"{told}: install the versions of the commit's day, which go together", Blame.ENVIRONMENT)
 
 
+def wants_data(facts: Facts) -> bool:
+    """Whether a script that ran as a program has an experiment() to call and no setup().
+
+    One that asks for no data needs none: such a script does not run as a program.
+    """
+    names = facts.names_in(facts.program[1]) if len(facts.program) > 1 else frozenset()
+    return "experiment" in names and "setup" not in names
+
+
 def misspelt_function(facts: Facts) -> str:
     """``is experimnt() meant to be experiment()?``, of a script that ran as a program, with nothing to call."""
     names = facts.names_in(facts.program[1]) if len(facts.program) > 1 else frozenset()

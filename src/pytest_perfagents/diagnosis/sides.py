@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_perfagents.diagnosis.advice import MODULE, advise
 from pytest_perfagents.diagnosis.kinds import HARDWARE, hint_of_kind, kind_of, raised_in_words
-from pytest_perfagents.diagnosis.names import asking_first, misspelling, misspelt_function, names_in_file
+from pytest_perfagents.diagnosis.names import asking_first, misspelling, misspelt_function, names_in_file, wants_data
 from pytest_perfagents.diagnosis.patterns import one_line
 from pytest_perfagents.diagnosis.reports import (
     category_of_import,
@@ -225,6 +225,8 @@ def _no_output(facts: Facts) -> Finding | None:
         "it prints no time and offers nothing to call: it needs setup() and experiment(data), or run_test(), or a main "
         "block that prints its result; a generated script may have been cut off"
     )
+    if wants_data(facts):
+        hint = "experiment() wants data and there is no setup(): add a setup() that returns it"
     hint = asking_first(misspelt_function(facts), hint)
     if code or (code is None and words and not facts.left):
         hint = (

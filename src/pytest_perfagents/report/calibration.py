@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pytest_perfagents.figures import in_words, share
 from pytest_perfagents.report.cells import printable
-
-
-def share(value: float | None) -> str:
-    """``0.42 %``; ``-`` for what is not known."""
-    return "-" if value is None else f"{100 * value:.2g} %"
 
 
 def headline(record: Mapping[str, Any]) -> str:
@@ -18,10 +14,10 @@ def headline(record: Mapping[str, Any]) -> str:
     speedup = record["speedup"]
     if speedup is None:
         return f"{record['name']}: the baseline against itself is {record['category']}: {record['reason']}"
-    high = "inf" if speedup["high"] is None else f"{speedup['high']:.4g}"
+    high = float("inf") if speedup["high"] is None else speedup["high"]
     return (
         f"{record['name']}: the baseline against itself was called {record['accusation']}, "
-        f"{speedup['point']:.4g}x [{speedup['low']:.4g}, {high}] after {speedup['starts']} starts"
+        f"{in_words(speedup['point'], speedup['low'], high)} after {speedup['starts']} starts"
     )
 
 

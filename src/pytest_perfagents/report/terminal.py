@@ -12,11 +12,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pytest_perfagents.diagnosis.causes import group_causes, recoverable
+from pytest_perfagents.diagnosis.causes import Cause, group_causes, recoverable
+from pytest_perfagents.diagnosis.kinds import SHOW
+from pytest_perfagents.figures import interval as of_starts
+from pytest_perfagents.figures import share, times
 from pytest_perfagents.model import Category, Change, Outcome
 from pytest_perfagents.records import outcome_from_json
-from pytest_perfagents.report.calibration import machine_lines, share
-from pytest_perfagents.report.cells import printable
+from pytest_perfagents.report.calibration import machine_lines
+from pytest_perfagents.report.cells import clean, printable
 from pytest_perfagents.report.consoles import Screen, console_for, text_of
 from pytest_perfagents.report.counts import count_line
 from pytest_perfagents.report.totals import runs_of, totals_line, waited_line
@@ -59,7 +62,7 @@ def render(
     """The section's text without its title; ``records`` as `records.outcome_to_json` makes them."""
     outcomes = [outcome_from_json(record) for record in sorted(records, key=lambda record: str(record["id"]))]
     console = console_for(screen)
-    for part in _parts(outcomes, console.width):
+    for part in _parts(outcomes, console.width, is_stored=where is not None):
         is_command = isinstance(part, Text) and part.no_wrap is True  # to be copied, so never broken up
         console.print(part, soft_wrap=is_command)
     waited = waited_line(records)
@@ -71,7 +74,7 @@ def render(
     return text_of(console, screen)
 
 
-def _parts(outcomes: Sequence[Outcome], width: int) -> Iterable[RenderableType]:
+def _parts(outcomes: Sequence[Outcome], width: int, *, is_stored: bool) -> Iterable[RenderableType]:
     lines = _lines(outcomes)
     if lines:
         shown = lines[:MOST_ROWS]
@@ -79,6 +82,7 @@ def _parts(outcomes: Sequence[Outcome], width: int) -> Iterable[RenderableType]:
         if len(lines) > MOST_ROWS:
             yield Text(f"... and {len(lines) - MOST_ROWS} more in the results")
         yield from undecided(outcomes)
+        yield from _unreached(outcomes)
         yield from _flags(outcomes)
         yield from _discoveries(outcomes)
         yield from _counted(outcomes)
@@ -87,18 +91,28 @@ def _parts(outcomes: Sequence[Outcome], width: int) -> Iterable[RenderableType]:
         yield from (Text(_told(line), style="yellow") for line in machine_lines(states))
         yield Text("")
     causes = group_causes(outcomes)
-    labels = {outcome.case.id: _label(outcome) for outcome in outcomes}
+    by_id = {outcome.case.id: outcome for outcome in outcomes}
     for cause in causes:
-        blame = f", {cause.blame}" if cause.blame else ""
-        yield Text(_told(f"{cause.text} ({cause.category}{blame})"), style="cyan")
-        if cause.hint:
-            yield Text(f"    hint: {_told(cause.hint)}", no_wrap=True)
-        few = len(cause.runs) <= FEW_RUNS
-        yield _indented(f"in {_some([labels[run] for run in cause.runs] if few else [*map(_told, cause.commits)])}")
+        yield from _failed(cause, [by_id[run] for run in cause.runs], is_stored=is_stored)
     if recoverable(causes):
         yield Text(f"mending scripts and environments would bring back {runs_of(recoverable(causes))}")
     if causes:
         yield Text("")
+
+
+def _failed(cause: Cause, runs: Sequence[Outcome], *, is_stored: bool) -> Iterable[RenderableType]:
+    """What the runs have in common, why in the first one's words, what to do, and which they are."""
+    blame = f", {cause.blame}" if cause.blame else ""
+    yield Text(_told(f"{cause.text} ({cause.category}{blame})"), style="cyan")
+    if cause.reasons:
+        more = f" (and {len(cause.reasons) - 1} more like it)" if len(cause.reasons) > 1 else ""
+        yield _indented(clean(cause.reasons[0]) + more)
+    if cause.hint:
+        first = runs[0].case.run
+        named = f"perfagents show {first.commit.short} --agent {first.alias}"
+        yield Text(f"    hint: {_told(cause.hint.replace(SHOW, named) if is_stored else cause.hint)}", no_wrap=True)
+    few = len(cause.runs) <= FEW_RUNS
+    yield _indented(f"in {_some([_label(run) for run in runs] if few else [*map(_told, cause.commits)])}")
 
 
 # Measured runs
@@ -127,7 +141,7 @@ def line_of(outcome: Outcome, labels: Mapping[tuple[str, str], int]) -> Line:
         commit=commit,
         agent=agent,
         speedup=times(comparison.point),
-        interval="recorded" if comparison.recorded else f"[{_number(comparison.low)}, {_number(comparison.high)}]",
+        interval="recorded" if comparison.recorded else of_starts(comparison.low, comparison.high),
         verdict=_verdict(outcome),
         human=times(human.point) if human is not None else "-",
         share=_share_of_human(outcome),
@@ -135,17 +149,6 @@ def line_of(outcome: Outcome, labels: Mapping[tuple[str, str], int]) -> Line:
         checks=_checks(outcome),
         style=STYLES.get(outcome.category, ""),
     )
-
-
-def times(speedup: float) -> str:
-    """``1.51x``."""
-    return f"{_number(speedup)}x"
-
-
-def _number(speedup: float) -> str:
-    if 0.01 <= speedup < 100:
-        return f"{speedup:.2f}" if not 0.9 <= speedup < 1.1 else f"{speedup:.3f}"
-    return f"{speedup:.3g}"
 
 
 def _verdict(outcome: Outcome) -> str:
@@ -233,6 +236,19 @@ def undecided(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
         if last_look and starts > last_look:
             line += f", and a look after {starts} starts or more (looks of [perfagents.protocol] end at {last_look})"
         yield Text(line, style="yellow", no_wrap=True)
+
+
+def _unreached(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
+    """The commits whose budget ended before the first planned look, with the starts that fitted."""
+    short: dict[str, tuple[int, int]] = {}
+    for outcome in outcomes:
+        comparison, looks = outcome.comparison, outcome.protocol.get("looks")
+        if comparison is not None and not comparison.recorded and looks and comparison.starts < looks[0]:
+            commit = outcome.case.run.commit.name
+            short[commit] = min(short.get(commit, (comparison.starts, looks[0])), (comparison.starts, looks[0]))
+    for commit, (starts, first_look) in short.items():
+        ended = f"{starts} start{'' if starts == 1 else 's'} fitted the budget of {commit}"
+        yield Text(f"{ended}; the first look is after {first_look}", style="yellow")
 
 
 def _flags(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from pytest_perfagents.diagnosis.taxonomy import pytest_outcome
+from pytest_perfagents.figures import share
 from pytest_perfagents.integrations.pytest_timeout import TIMEOUT_S
 from pytest_perfagents.model import Case, Category, UsageError
 from pytest_perfagents.records import Json
-from pytest_perfagents.report.calibration import headline, share, why_accused
+from pytest_perfagents.report.calibration import headline, why_accused
 from pytest_perfagents.shell.evaluating import EVALUATION
 
 NAME = "calibration"

@@ -11,7 +11,7 @@ from pytest_perfagents.model import AgentRun, Case, Outcome, Role, UsageError
 from pytest_perfagents.session.naming import parameter_id
 from pytest_perfagents.session.plan import PLAN
 from pytest_perfagents.shell.evaluating import EVALUATION
-from pytest_perfagents.shell.items import evaluate_for, stop
+from pytest_perfagents.shell.items import evaluate_for, gates_for, stop
 from pytest_perfagents.shell.verdicts import NotMeasured, raise_for
 
 CASE = pytest.StashKey[Case]()
@@ -70,7 +70,7 @@ def raw_perf_outcome(request: pytest.FixtureRequest, agent_run: AgentRun) -> Out
 def perf_outcome(request: pytest.FixtureRequest, agent_run: AgentRun) -> Outcome:
     """The run's `Outcome` with a comparison in it; without one the test is skipped, xfails or fails."""
     outcome, record = evaluate_for(request.node, request.node.stash[CASE])
-    raise_for(record)
+    raise_for(record, gates_for(request.node, outcome))
     if outcome.comparison is None:
         raise NotMeasured(record)
     start_timer(request.node)
@@ -90,6 +90,7 @@ def _workspace(request: pytest.FixtureRequest, role: Role) -> Any:
         failure = error.failure
     except UsageError as error:
         stop(request.node, error)
-    record = evaluation.record(Outcome(case, None, failure))
-    raise_for(record)
+    outcome = Outcome(case, None, failure)
+    record = evaluation.record(outcome)
+    raise_for(record, gates_for(request.node, outcome))
     raise NotMeasured(record)

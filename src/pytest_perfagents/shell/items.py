@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import pytest
 
+from pytest_perfagents.gates import failing
 from pytest_perfagents.integrations.pytest_timeout import TIMEOUT_S
 from pytest_perfagents.model import Case, Outcome, UsageError
 from pytest_perfagents.records import Json
@@ -69,13 +70,18 @@ class PerfItem(pytest.Item):
 
     def runtest(self) -> None:
         """Evaluate, unless an item before has done so for the whole commit, and say how it went."""
-        _, record = evaluate_for(self, self.case)
-        raise_for(record)
+        outcome, record = evaluate_for(self, self.case)
+        raise_for(record, gates_for(self, outcome))
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """The configuration, its first line (pytest wants one for skip marks), and a headline for failures."""
         assert self.parent is not None
         return self.path, 0, f"{self.parent.name}::{self.name}"
+
+
+def gates_for(item: pytest.Item, outcome: Outcome) -> list[str]:
+    """The words of ``--perf-fail-on`` that fail the outcome."""
+    return failing(outcome, item.config.stash[EVALUATION].settings.gates)
 
 
 def evaluate_for(item: pytest.Item, case: Case) -> tuple[Outcome, Json]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -34,15 +34,17 @@ class NotMeasured(pytest.skip.Exception):  # type: ignore[name-defined,misc]
 class Gated(pytest.fail.Exception):  # type: ignore[name-defined,misc]
     """What fails: a bug of ours, or what the user asked to fail."""
 
-    def __init__(self, record: Mapping[str, Any]) -> None:
-        super().__init__(failure_text(record), pytrace=False)
+    def __init__(self, record: Mapping[str, Any], gates: Sequence[str] = ()) -> None:
+        super().__init__(failure_text(record, gates), pytrace=False)
         self.record = record
+        self.gates = tuple(gates)
 
 
-def reason_line(record: Mapping[str, Any]) -> str:
-    """``TEST_IMPORT_ERROR: baseline needs module 'decord' (pip install decord)``."""
+def reason_line(record: Mapping[str, Any], gates: Sequence[str] = ()) -> str:
+    """``TEST_IMPORT_ERROR: baseline needs module 'decord' (pip install decord)``; ``gates`` stand by the category."""
     hint = f" ({record['hint']})" if record["hint"] else ""
-    return printable(" ".join(f"{record['category']}: {record['reason']}{hint}".split()))
+    gated = f" (--perf-fail-on {','.join(gates)})" if gates else ""
+    return printable(" ".join(f"{record['category']}{gated}: {record['reason']}{hint}".split()))
 
 
 def attach(item: pytest.Item, record: Json, *, resumed: bool) -> None:
@@ -60,19 +62,23 @@ def attach(item: pytest.Item, record: Json, *, resumed: bool) -> None:
 _PROPERTIES = ("perfagents", "perfagents_category", "perfagents_speedup")
 
 
-def raise_for(record: Mapping[str, Any]) -> None:
-    """Nothing for what passes; otherwise the skip, xfail or failure that pytest is to show."""
+def raise_for(record: Mapping[str, Any], gates: Sequence[str] = ()) -> None:
+    """Nothing for what passes; otherwise the skip, xfail or failure that pytest is to show.
+
+    ``gates`` are those of ``--perf-fail-on`` that fail it.
+    """
     word = record["pytest_outcome"]
     if word == "failed":
-        raise Gated(record)
+        raise Gated(record, gates)
     if word != "passed":
         raise NotMeasured(record)
 
 
-def failure_text(record: Mapping[str, Any]) -> str:
+def failure_text(record: Mapping[str, Any], gates: Sequence[str] = ()) -> str:
     """What pytest prints of a failed item: much of it the words of measured code and of agents."""
     lines = [f"{record['category']}: {record['reason']}"]
     where = [f"{name}: {record[name]}" for name in ("stage", "side", "blame") if record[name]]
+    lines += [f"failed by --perf-fail-on {','.join(gates)}"] if gates else []
     lines.append(", ".join(where))
     lines += [f"flag: {flag}" for flag in record["integrity"]["flags"]]
     if record["hint"]:
@@ -95,17 +101,18 @@ def shape_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.
         else:
             report.longrepr = (str(item.path), None, reason)  # type: ignore[assignment]
     elif isinstance(error, Gated):
-        report.longrepr = _repr_of(item, error.record)
+        report.longrepr = _repr_of(item, error)
     payload = item.stash.get(PAYLOAD, None)
     if payload is not None:
         report.perfagents = payload  # type: ignore[attr-defined]  # plain text: it travels from workers of pytest-xdist as it is
         del item.stash[PAYLOAD]
 
 
-def _repr_of(item: pytest.Item, record: Mapping[str, Any]) -> ReprExceptionInfo:
+def _repr_of(item: pytest.Item, error: Gated) -> ReprExceptionInfo:
     """The text, in the form whose first line pytest repeats in its short summary, also through pytest-xdist."""
-    text = ReprTraceback([ReprEntryNative([failure_text(record) + "\n"])], None, style="native")
-    return ReprExceptionInfo(reprtraceback=text, reprcrash=ReprFileLocation(str(item.path), 0, reason_line(record)))
+    text = ReprTraceback([ReprEntryNative([failure_text(error.record, error.gates) + "\n"])], None, style="native")
+    where = ReprFileLocation(str(item.path), 0, reason_line(error.record, error.gates))
+    return ReprExceptionInfo(reprtraceback=text, reprcrash=where)
 
 
 def status_of(report: pytest.TestReport) -> tuple[str, str, tuple[str, Mapping[str, bool]]] | None:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from rich.console import RenderableType
 from rich.text import Text
 
+from pytest_perfagents.figures import times
 from pytest_perfagents.gates import doubts
 from pytest_perfagents.model import Integrity, Outcome
 from pytest_perfagents.report.cells import printable
 from pytest_perfagents.report.explanation.parts import facts, heading
-from pytest_perfagents.report.terminal import times
 
 _YES = {True: "yes", False: "no"}
 

@@ -11,11 +11,11 @@ from math import ceil, exp, inf, isfinite, log
 from rich.console import RenderableType
 from rich.text import Text
 
+from pytest_perfagents.figures import times
 from pytest_perfagents.judgement.clocks import log_speedups
 from pytest_perfagents.model import Comparison, Outcome, Role
 from pytest_perfagents.report.explanation.axis import Axis, axis_over, tick_line
 from pytest_perfagents.report.explanation.parts import NAME_WIDTH, heading
-from pytest_perfagents.report.terminal import times
 
 MOST_COLUMNS = 100
 MOST_ROWS = 6

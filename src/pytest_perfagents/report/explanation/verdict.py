@@ -9,13 +9,14 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from pytest_perfagents.analysis.tables import Kind
+from pytest_perfagents.figures import in_words, times
 from pytest_perfagents.model import Comparison, Outcome
 from pytest_perfagents.records import hint_of
 from pytest_perfagents.report.calibration import machine_lines
 from pytest_perfagents.report.cells import shown
 from pytest_perfagents.report.counts import count_line
 from pytest_perfagents.report.explanation.parts import facts, heading
-from pytest_perfagents.report.terminal import Line, calibrated, line_of, times
+from pytest_perfagents.report.terminal import Line, calibrated, line_of
 
 
 def verdict_part(outcome: Outcome) -> Iterator[RenderableType]:
@@ -44,6 +45,9 @@ def _speedup(comparison: Comparison, line: Line) -> str:
     if comparison.recorded:
         medians = f", {times(comparison.median)} by the medians" if comparison.median else ""
         return f"{line.speedup} as recorded{medians}; no interval: nobody kept the samples"
+    if line.interval == "-":
+        starts = f"{comparison.starts} starts, too few for an interval"
+        return f"{line.speedup} the baseline's speed, {starts}, {comparison.clock} clock"
     return (
         f"{line.speedup} the baseline's speed, {100 * comparison.confidence:g} % interval {line.interval}, "
         f"{comparison.starts} starts, {comparison.clock} clock"
@@ -71,5 +75,4 @@ def _human(outcome: Outcome, line: Line) -> str:
     share = f"; the agent has {line.share} of the human's gain" if line.share != "-" else ""
     if human.recorded:
         return f"{line.human} as recorded{share}"
-    high = times(human.high).removesuffix("x")
-    return f"{line.human} [{times(human.low).removesuffix('x')}, {high}], {human.change}{share}"
+    return f"{in_words(human.point, human.low, human.high)}, {human.change}{share}"
