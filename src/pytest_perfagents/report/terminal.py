@@ -244,7 +244,7 @@ def _unreached(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
     for outcome in outcomes:
         comparison, looks = outcome.comparison, outcome.protocol.get("looks")
         if comparison is not None and not comparison.recorded and looks and comparison.starts < looks[0]:
-            commit = outcome.case.run.commit.name
+            commit = _told(outcome.case.run.commit.name)
             short[commit] = min(short.get(commit, (comparison.starts, looks[0])), (comparison.starts, looks[0]))
     for commit, (starts, first_look) in short.items():
         ended = f"{starts} start{'' if starts == 1 else 's'} fitted the budget of {commit}"
