@@ -30,8 +30,8 @@ def trimmed_ratio(numerators: Sequence[float], denominators: Sequence[float], sh
     """Ratio of the sums of pairs, without the ``share`` whose own ratios are smallest and largest.
 
     At least one pair goes at either end where there are three. A ratio of sums and no mean of ratios, nor of their
-    logs: Fleming & Wallace, *How not to lie with statistics*, CACM 29(3), 1986. Who is a thousand times as fast in one
-    turn of three and slower by a half in the others has gained nothing.
+    logs, because what counts is time: Smith, *Characterizing computer performance with a single number*, CACM 31(10),
+    1988. Who is a thousand times as fast in one turn of three and slower by a half in the others has gained nothing.
     """
     pairs = sorted(zip(numerators, denominators, strict=True), key=lambda pair: pair[0] / pair[1])
     if not pairs:
