@@ -67,9 +67,9 @@ EVALUATED = {
     "vllm/trae/gpt-5/2025-10-14_14-11-42/vllm_core-0031": ("BASELINE_RUNTIME_ERROR", "Float8_e4m3fn"),
     "vllm/trae/gpt-5/2025-10-14_14-11-42/vllm_core-0039": ("BASELINE_RUNTIME_ERROR", "torchvision"),
     # times
-    "sglang/claude_code/default/2025-12-23_06-28-44/sglang_001_09deb20d": ("SUCCESS_NEUTRAL", "1.01x"),
+    "sglang/claude_code/default/2025-12-23_06-28-44/sglang_001_09deb20d": ("SUCCESS_NEUTRAL", "1.011x"),
     "sglang/claude_code/default/2025-12-23_06-28-44/sglang_037_880221bd": ("SUCCESS_NEUTRAL", "0.996x"),
-    "sglang/claude_code/default/2025-12-23_06-28-44/sglang_034_79961afa": ("SUCCESS_REGRESSION", "0.93x"),
+    "sglang/claude_code/default/2025-12-23_06-28-44/sglang_034_79961afa": ("SUCCESS_REGRESSION", "0.930x"),
     "vllm/trae/claude-sonnet-45/2025-11-27_15-42-14/vllm_bedrock_sonnet45-0013": ("SUCCESS_REGRESSION", "1.41x by"),
 }
 

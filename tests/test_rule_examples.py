@@ -20,6 +20,7 @@ from test_taxonomy import agent_run, ended, judge, raised, reported
 
 from pytest_perfagents import diagnosis
 from pytest_perfagents.diagnosis import Evidence, agent_failure
+from pytest_perfagents.diagnosis.frames import raised_at
 from pytest_perfagents.diagnosis.modules import is_compiled
 from pytest_perfagents.diagnosis.preparing import not_prepared
 from pytest_perfagents.diagnosis.serving import ServedLog, not_served
@@ -319,6 +320,23 @@ def test_a_script_that_says_it_measures_a_mock_does(line):
 
 # These read the form of a text (tracebacks, prefixes, particulars), and say nothing of a cause.
 FORMS = {"tracebacks", "names", "causes", "patterns", "types"}
+
+
+# The file of a traceback's deepest frame -> where it is told to have come from.
+FRAMES = {
+    "/usr/lib/python3.11/json/decoder.py": None,
+    "/venv/lib/python3.11/site-packages/torch/nn/modules/module.py": None,
+    "/usr/lib/python3/dist-packages/yaml/loader.py": None,
+    "<frozen importlib._bootstrap>": None,
+    "/opt/bundle.zip/engine/run.py": None,
+    "/cache/sessions/0123456789ab/w/0123abcd-000001/vllm/core/scheduler.py": "vllm/core/scheduler.py:7",
+    "/scripts/1a2b3c4d_test_case_generator.py": "1a2b3c4d_test_case_generator.py:7",
+}
+
+
+@pytest.mark.parametrize("file", FRAMES)
+def test_a_frame_is_told_by_whose_file_it_is(file):
+    assert raised_at(f'Traceback (most recent call last):\n  File "{file}", line 7, in run\n') == FRAMES[file]
 
 
 def tables() -> Iterator[tuple[str, list[re.Pattern[str]]]]:

@@ -96,4 +96,5 @@ def main() -> None:
         sys.exit(2)
     except OSError as error:
         click.echo(f"perfagents: {printable(str(error))}", err=True)
+        sys.stdout = None  # what it holds cannot be written, and would be tried again at the end
         sys.exit(1)
