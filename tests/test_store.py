@@ -60,6 +60,19 @@ def test_the_last_outcome_of_a_case_counts_in_whichever_file_it_stands(tmp_path)
     assert [record["category"] for record in load_results(tmp_path).records.values()] == ["SUCCESS_IMPROVEMENT"]
 
 
+def test_a_record_that_cannot_be_read_is_no_outcome(tmp_path):
+    whole = record_of(0)
+    without = {key: value for key, value in record_of(1).items() if key != "sides"}
+    damaged = [without, {**record_of(2), "commit": "no hash"}, {**record_of(3), "integrity": []}]
+    damaged.append({**record_of(4), "speedup": None, "category": None})
+    damaged.append({**record_of(5), "sides": ["patched"]})
+    with ResultsWriter(tmp_path) as writer:
+        for record in (whole, *damaged):
+            writer.append(record)
+    stored = load_results(tmp_path)
+    assert (len(stored.records), list(stored.outcomes())) == (6, [whole["id"]])
+
+
 def test_a_line_cut_off_by_a_kill_is_passed_over_and_the_next_is_not_glued_to_it(tmp_path):
     with ResultsWriter(tmp_path) as writer:
         writer.append(record_of(0))

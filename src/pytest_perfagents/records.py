@@ -36,6 +36,8 @@ from pytest_perfagents.model import (
 )
 
 SCHEMA = "perfagents/outcome/1"
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
+"""What `outcome_from_json` raises of a record that is damaged, or of another version."""
 REPORT_SCHEMA = "perfagents/report/1"
 
 Json = dict[str, Any]

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pytest_perfagents.model import Blame, Category, Outcome, UsageError
-from pytest_perfagents.records import REPORT_SCHEMA, SCHEMA, Json, outcome_from_json, outcome_to_json
+from pytest_perfagents.records import REPORT_SCHEMA, SCHEMA, UNREADABLE, Json, outcome_from_json, outcome_to_json
 
 __all__ = [
     "REPORT_SCHEMA",
@@ -112,8 +112,12 @@ class Stored:
     damaged: int = 0
 
     def outcomes(self) -> dict[str, Outcome]:
-        """Case id to outcome."""
-        return {case: outcome_from_json(record) for case, record in self.records.items()}
+        """Case id to outcome; a record that is damaged, or of another version, is left out."""
+        read: dict[str, Outcome] = {}
+        for case, record in self.records.items():
+            with suppress(*UNREADABLE):
+                read[case] = outcome_from_json(record)
+        return read
 
 
 def load_results(path: Path) -> Stored:

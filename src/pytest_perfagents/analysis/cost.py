@@ -79,9 +79,8 @@ def cost_of(entry: Entry, price_of: PriceOf) -> float | None:
     return price.dollars(entry.tokens) if price is not None and entry.tokens is not None else None
 
 
-def cost_lines(entries: Sequence[Entry], price_of: PriceOf) -> tuple[str, ...]:
+def cost_lines(found: Spending, price_of: PriceOf) -> tuple[str, ...]:
     """How far the figures go, and which models have no price."""
-    found = spending(entries, price_of)
     if not found.counted:
         return (
             "Cost: no figure, for the records hold no token counts.",
@@ -114,14 +113,14 @@ def _without_price(found: Spending, price_of: PriceOf) -> list[str]:
     return lines
 
 
-def cost_table(entries: Sequence[Entry], price_of: PriceOf) -> Table | None:
-    """By agent and model, and of all; None where no run has token counts."""
-    if not any(entry.tokens for entry in entries):
+def cost_table(entries: Sequence[Entry], total: Spending, price_of: PriceOf) -> Table | None:
+    """By agent and model, and the ``total``, of all entries; None where no run has token counts."""
+    if not total.counted:
         return None
     groups = most_first(grouped(entries, lambda entry: (entry.agent, entry.model)))
     rows: list[Row] = [(*names, *_cells(spending(members, price_of))) for names, members in groups]
     if len(rows) > 1:
-        rows.append(("total", None, *_cells(spending(entries, price_of))))
+        rows.append(("total", None, *_cells(total)))
     return table("Tokens and cost", _COLUMNS, rows, what="groups", most=0)
 
 

@@ -73,7 +73,7 @@ def serving_section(entries: Sequence[Entry]) -> Section | None:
     if not ran:
         return None
     ordered = sorted(ran, key=lambda entry: (entry.place, entry.alias, entry.id))
-    rows = [row for entry in ordered for row in _rows(entry)]
+    rows = {entry.id: _rows(entry) for entry in ordered}
     lines = [
         f"{many(len(ran), 'recorded benchmark')} of {many(len({entry.place for entry in ran}), 'commit')}.",
         "A ratio above 1 is in the agent's favour, be it of throughputs or of times. None of them has an interval.",
@@ -82,8 +82,9 @@ def serving_section(entries: Sequence[Entry]) -> Section | None:
     others = sorted(name for name in names if not _shown(name))
     if others:
         lines.append(f"Also recorded, and not compared: {', '.join(others)}.")
-    three = (table("Baseline, human and agent", _COLUMNS, rows, what="numbers"),) if rows else ()
-    return Section("Serving and offline benchmarks", tuple(lines), (_by_agent(ran), *three))
+    all_rows = [row for own in rows.values() for row in own]
+    three = (table("Baseline, human and agent", _COLUMNS, all_rows, what="numbers"),) if all_rows else ()
+    return Section("Serving and offline benchmarks", tuple(lines), (_by_agent(ran, rows), *three))
 
 
 def is_three_way(entry: Entry) -> bool:
@@ -99,7 +100,7 @@ def _sides(entry: Entry) -> Mapping[str, Numbers]:
     return entry.protocol.recorded.metrics if entry.protocol.recorded else {}
 
 
-def _by_agent(entries: Sequence[Entry]) -> Table:
+def _by_agent(entries: Sequence[Entry], rows_of: Mapping[str, Sequence[Row]]) -> Table:
     columns = {
         "agent": Kind.TEXT,
         "model": Kind.TEXT,
@@ -111,15 +112,15 @@ def _by_agent(entries: Sequence[Entry]) -> Table:
         "without numbers": Kind.COUNT,
     }
     groups = most_first(grouped(entries, lambda entry: (entry.agent, entry.model)))
-    rows: list[Row] = [(*names, *_counts(members)) for names, members in groups]
+    rows: list[Row] = [(*names, *_counts(members, rows_of)) for names, members in groups]
     if len(rows) > 1:
-        rows.append(("total", None, *_counts(entries)))
+        rows.append(("total", None, *_counts(entries, rows_of)))
     return table("Benchmarks by agent", columns, rows, what="groups", most=0)
 
 
-def _counts(entries: Sequence[Entry]) -> tuple[Cell, ...]:
+def _counts(entries: Sequence[Entry], rows_of: Mapping[str, Sequence[Row]]) -> tuple[Cell, ...]:
     served = sum(_has_numbers(_sides(entry).get("agent", {})) for entry in entries)
-    compared = sum(any(row[-2] is not None for row in _rows(entry)) for entry in entries)
+    compared = sum(any(row[-2] is not None for row in rows_of[entry.id]) for entry in entries)
     late = sum(entry.category.endswith("TIMEOUT") for entry in entries)
     return len(entries), served, share(served, len(entries)), compared, late, len(entries) - served - late
 

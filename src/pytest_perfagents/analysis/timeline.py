@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from pytest_perfagents.analysis.cost import PriceOf, cost_lines, cost_table, unpriced
+from pytest_perfagents.analysis.cost import PriceOf, cost_lines, cost_table, spending, unpriced
 from pytest_perfagents.analysis.entries import Entry, grouped, most_first
 from pytest_perfagents.analysis.tables import Kind, Row, Section, table
 
@@ -71,9 +71,10 @@ def timeline(entries: Sequence[Entry], price_of: PriceOf = unpriced) -> Section:
         "average per agent run": Kind.SECONDS,
     }
     lines = () if rows else ("No record says when it was evaluated, or how long that took.",)
-    tables = (table("Timeline", columns, rows, most=0) if rows else None, cost_table(entries, price_of))
+    spent = spending(entries, price_of)
+    tables = (table("Timeline", columns, rows, most=0) if rows else None, cost_table(entries, spent, price_of))
     told = tuple(each for each in tables if each is not None)
-    return Section("Timeline and cost", (*lines, *cost_lines(entries, price_of)), told)
+    return Section("Timeline and cost", (*lines, *cost_lines(spent, price_of)), told)
 
 
 def _row(name: str, entries: Sequence[Entry]) -> Row | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-_FRAME = re.compile(r'^[ |]*File "(?P<file>[^"\n]+)", line (?P<line>\d+)', re.MULTILINE)
-# Python's own library, installed packages, and what has no file: nobody mends those for the script's sake.
-_FOREIGN = re.compile(r"/lib/python3|/(?:site|dist)-packages/|^<|\.zip/")
+FRAME = re.compile(r'^[ |]*File "(?P<file>[^"<\n][^"\n]*)", line (?P<line>\d+)', re.MULTILINE)
+"""Of a traceback, where it names a file: code that has none, such as ``<string>``, is no place to look at."""
+
+# Python's own library and installed packages: nobody mends those for the script's sake.
+_FOREIGN = re.compile(r"/lib/python3|/(?:site|dist)-packages/|\.zip/")
 _WORKSPACE = re.compile(r".*/sessions/\w+/w/[^/]+/")
 
 
@@ -15,7 +17,7 @@ def raised_at(traceback: str) -> str | None:
 
     A file of a workspace is told from its root, which is gone when the reader looks; of any other the name is told.
     """
-    frames = [found for found in _FRAME.finditer(traceback) if not _FOREIGN.search(found["file"])]
+    frames = [found for found in FRAME.finditer(traceback) if not _FOREIGN.search(found["file"])]
     if not frames:
         return None
     file = frames[-1]["file"]

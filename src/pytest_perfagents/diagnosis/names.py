@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from warnings import catch_warnings
 
+from pytest_perfagents.diagnosis.frames import FRAME
 from pytest_perfagents.diagnosis.patterns import sought
 from pytest_perfagents.diagnosis.types import Facts, Finding, Place, Raised
 from pytest_perfagents.model import Blame, Role
@@ -24,7 +25,6 @@ _FROM = re.compile(
 # Python's own guess: part of what it prints, and from 3.12 on of the tracebacks that the worker sends.
 _GUESS = re.compile(r"'(?P<name>\w+)'[^'\n]*\. Did you mean:? '(?P<near>\w+)'\?")
 _TRACEBACK = "Traceback (most recent call last)"
-_FRAME = re.compile(r'(?m)^[ |]*File "(?P<file>[^"<\n][^"\n]*)", line (?P<line>\d+)')
 _LIBRARY = re.compile(r"/(?:site|dist)-packages/(?P<top>[\w.]+)|/lib/python\d[\d.]*/")
 _OBJECT = re.compile(r"(?:type object )?'(?P<name>\w+)'(?: object)? has no attribute ")
 _READ_CHARACTERS = 400_000
@@ -123,12 +123,12 @@ def _guessed_by_python(told: str) -> tuple[str, str] | None:
 
 def _innermost_frame(told: str, said: str) -> re.Match[str] | None:
     """The last frame before the first place where a traceback ends in these words."""
-    return next(reversed(list(_FRAME.finditer(told, 0, max(told.find(said), 0)))), None)
+    return next(reversed(list(FRAME.finditer(told, 0, max(told.find(said), 0)))), None)
 
 
 def _script(told: str) -> str:
     """The file where the last traceback begins: that of an exception beneath may begin further down."""
-    found = _FRAME.search(told, max(told.rfind(_TRACEBACK), 0))
+    found = FRAME.search(told, max(told.rfind(_TRACEBACK), 0))
     return found["file"] if found else ""
 
 

@@ -34,13 +34,14 @@ def read_serving(found: Found, content: Content, names: Names, plans: Plans) -> 
         against.append(f"it says commit {human[:8]}, its name {found.commit}: the record counts")
     plan = plans.get(human[:8], {})
     parent = revision(fields.get("parent_commit"), "parent_commit", against)
-    output, error = text_of(fields.get("raw_output")), text_of(fields.get("error") or fields.get("skip_reason"))
-    run = names.of_serving(found, (human, parent), (word(plan.get("perf_command")), output, error, _own_words(fields)))
+    log = _log(fields)
+    said = (word(plan.get("perf_command")), text_of(fields.get("raw_output")), log.error, _own_words(fields))
+    run = names.of_serving(found, (human, parent), said)
     origin = Origin(
         file=found.file,
         kind=Kind.SERVING,
         rank=found.rank,
-        run=replace(run, status=word(fields.get("status")).lower()),
+        run=replace(run, status=log.status),
         damage=content.damage,
         contradictions=(*against, *_against_plan(plan, word(fields.get("model")))),
         started_at=_time(fields.get("timestamp")),
@@ -48,9 +49,9 @@ def read_serving(found: Found, content: Content, names: Names, plans: Plans) -> 
     )
     return Serving(
         origin=origin,
-        status=word(fields.get("status")).lower(),
-        error=error.strip(),
-        output="\n".join(filter(None, (output, text_of(fields.get("server_logs"))))),
+        status=log.status,
+        error=log.error,
+        output=log.output,
         metrics=_metrics(fields),
         failed_requests=any((number(table(fields.get("metrics")).get(name)) or 0) > 0 for name in _FAILED),
         served=word(fields.get("model")),
@@ -152,11 +153,14 @@ def with_sides(
 
 
 def _numberless(content: Content) -> ServedLog:
-    fields = content.fields
+    log = _log(content.fields)
+    return replace(log, error=f"its result {content.damage}") if content.damage and not log.error else log
+
+
+def _log(fields: Mapping[str, Any]) -> ServedLog:
+    """What a result says of its end."""
     output = "\n".join(filter(None, (text_of(fields.get("raw_output")), text_of(fields.get("server_logs")))))
     error = text_of(fields.get("error") or fields.get("skip_reason")).strip()
-    if content.damage and not error:
-        error = f"its result {content.damage}"
     return ServedLog(word(fields.get("status")).lower(), error, output)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from pytest_perfagents.model import (
     Stage,
     UsageError,
 )
-from pytest_perfagents.records import outcome_from_json, outcome_to_json
+from pytest_perfagents.records import outcome_to_json
 from pytest_perfagents.session.hookspecs import ArenaEvaluator
 from pytest_perfagents.session.naming import named_cases
 from pytest_perfagents.session.plan import Plan
@@ -237,13 +237,8 @@ def _process(config: pytest.Config) -> str:
 
 
 def _done_outcomes(folder: Path) -> dict[str, Outcome]:
-    kept: dict[str, Outcome] = {}
-    for case, record in load_results(folder).records.items():
-        with suppress(KeyError, TypeError, ValueError):  # written by another version: evaluate it again
-            outcome = outcome_from_json(record)
-            if is_done(outcome):
-                kept[case] = outcome
-    return kept
+    """What needs no evaluation; a record that cannot be read does."""
+    return {case: outcome for case, outcome in load_results(folder).outcomes().items() if is_done(outcome)}
 
 
 def _harness_error(case: Case, error: Exception, took_s: float) -> Outcome:

@@ -22,6 +22,11 @@ config_option = click.option(
 )
 
 
+def is_named(context: click.Context) -> bool:
+    """Whether somebody named a configuration."""
+    return context.get_parameter_source("file") is not ParameterSource.DEFAULT
+
+
 def is_absent(context: click.Context, file: Path) -> bool:
     """Whether nobody named a configuration and there is none here."""
-    return context.get_parameter_source("file") is ParameterSource.DEFAULT and not file.exists()
+    return not is_named(context) and not file.exists()

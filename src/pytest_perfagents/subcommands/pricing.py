@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from pytest_perfagents.config import Config, load_config
 from pytest_perfagents.model import UsageError
 from pytest_perfagents.prices import Price
+from pytest_perfagents.subcommands.options import is_absent, is_named
 
 if TYPE_CHECKING:
     from pytest_perfagents.analysis.entries import Entry
@@ -24,13 +24,13 @@ def config_of(file: Path, *, needed: bool) -> Config | None:
     Raises:
         UsageError: it is ``needed`` or was named, and cannot be read.
     """
-    is_chosen = click.get_current_context().get_parameter_source("file") is not ParameterSource.DEFAULT
-    if not (needed or is_chosen or file.exists()):
+    context = click.get_current_context()
+    if not needed and is_absent(context, file):
         return None
     try:
         return load_config(file)
     except UsageError as error:
-        if needed or is_chosen:
+        if needed or is_named(context):
             raise
         click.echo(f"perfagents: no prices, for the configuration cannot be read: {error}", err=True)
         return None

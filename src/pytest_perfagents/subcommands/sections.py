@@ -51,18 +51,8 @@ def show_results(results: Path) -> None:
             return
         results = results / (run or "")
     stored = load_results(results)
-    records = [record for record in stored.records.values() if _is_whole(record)]
+    records = [stored.records[case] for case in stored.outcomes()]
     show_section(records, where=str(results))
     damaged = stored.damaged + len(stored.records) - len(records)
     if damaged:
         click.echo(f"{damaged} unfinished or damaged outcome(s) passed over", err=True)
-
-
-def _is_whole(record: Mapping[str, Any]) -> bool:
-    from pytest_perfagents.records import outcome_from_json
-
-    try:
-        outcome_from_json(record)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return False
-    return True

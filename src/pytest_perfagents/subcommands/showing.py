@@ -112,7 +112,7 @@ def _print_json(places: Sequence[Path], chosen: Sequence[Entry], file: Path) -> 
 
 
 def _explained(places: Sequence[Path], chosen: Sequence[Entry], file: Path) -> list[Explained]:
-    from pytest_perfagents.records import outcome_from_json
+    from pytest_perfagents.records import UNREADABLE, outcome_from_json
     from pytest_perfagents.report.explanation.patchtext import read_patch_text
     from pytest_perfagents.report.explanation.types import Explained
     from pytest_perfagents.resultsets import read_whole
@@ -122,7 +122,7 @@ def _explained(places: Sequence[Path], chosen: Sequence[Entry], file: Path) -> l
     for run, whole in read_whole(places, {entry.id for entry in chosen}).items():
         try:
             outcome = outcome_from_json(whole.record)
-        except (KeyError, TypeError, ValueError) as error:
+        except UNREADABLE as error:
             raise UsageError(
                 f"{whole.file}: the outcome of {run} is none of this version's ({type(error).__name__}: {error}); "
                 "evaluate the run again"

@@ -272,7 +272,7 @@ class StructureWriter:
             for name in ("detach", "resolve_conj", "resolve_neg", "cpu", "contiguous"):
                 value = names[name](value)
             data = address_of(names["data_ptr"](value), size)
-        except (RuntimeError, NotImplementedError):
+        except RuntimeError:  # NotImplementedError, of a layout that is not to be read, is one
             self._leave_out("<a tensor whose layout cannot be read>")
         else:
             self._array(str(where), str(dtype), shape, data)

@@ -34,7 +34,7 @@ def facts(rows: Iterable[Fact]) -> Iterator[RenderableType]:
             yield whole(printable(f"{name:{NAME_WIDTH}} {value}"))
             grid = _grid()
         elif value:
-            grid.add_row(Text(printable(name)), value if isinstance(value, Text) else Text(_lines_of(value)))
+            grid.add_row(Text(printable(name)), value if isinstance(value, Text) else Text(printable(value)))
     if grid.row_count:
         yield grid
 
@@ -44,10 +44,6 @@ def _grid() -> Table:
     grid.add_column(width=NAME_WIDTH, no_wrap=True)
     grid.add_column(overflow="fold")
     return grid
-
-
-def _lines_of(value: str) -> str:
-    return "\n".join(printable(line) for line in value.split("\n"))
 
 
 def whole(line: str, style: str = "") -> Text:
