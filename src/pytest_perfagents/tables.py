@@ -29,21 +29,35 @@ def kind(value: object) -> str:
 def did_you_mean(word: str, known: Iterable[str], elsewhere: Mapping[str, str] | None = None) -> str:
     """``"; did you mean 'import_root'?"``, or nothing where no known word is near.
 
-    ``elsewhere`` has the words of other tables, with what says where they belong.
+    ``elsewhere`` has the words of other tables, with what says where they belong; the known ones come first.
     """
     places = dict(elsewhere or {})
     if word in places:
         return f": that is {places[word]}"
-    lowered = {name.lower(): place for name, place in places.items()} | {name.lower(): repr(name) for name in known}
-    near = get_close_matches(word.lower(), lowered, n=1)
-    return f"; did you mean {lowered[near[0]]}?" if near else ""
+    for names in ({name: repr(name) for name in known}, places):
+        lowered = {name.lower(): shown for name, shown in names.items()}
+        near = get_close_matches(word.lower(), lowered, n=1)
+        if near:
+            return f"; did you mean {lowered[near[0]]}?"
+    return ""
 
 
 class Table:
-    """One table of a TOML file. ``take`` the keys it may have, then ``close`` it: what is left is unknown."""
+    """One table of a TOML file. ``take`` the keys it may have, then ``close`` it: what is left is unknown.
 
-    def __init__(self, title: str, values: object, problems: list[str], *, absent: bool = False) -> None:
-        self.title, self.problems, self.absent = title, problems, absent
+    ``places`` are the words of the whole file, with what says where each belongs.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        values: object,
+        problems: list[str],
+        *,
+        absent: bool = False,
+        places: Mapping[str, str] | None = None,
+    ) -> None:
+        self.title, self.problems, self.absent, self.places = title, problems, absent, places or {}
         self.values: Mapping[str, Any] = values if isinstance(values, dict) else {}
         self._known: list[str] = []
         if not isinstance(values, dict):
@@ -78,14 +92,14 @@ class Table:
         if needed and absent:
             self.problems.append(f"{self.label} needs the table [{key}]")
         title = f"{self.title}.{key}" if self.title else key
-        return Table(title, self.values.get(key, {}), self.problems, absent=absent)
+        return Table(title, self.values.get(key, {}), self.problems, absent=absent, places=self.places)
 
-    def close(self, elsewhere: Mapping[str, str] | None = None) -> None:
-        """Complains of every key that nobody took; ``elsewhere`` as in `did_you_mean`."""
+    def close(self) -> None:
+        """Complains of every key that nobody took."""
         for key in self.values:
             if key not in self._known:
                 what = "table" if isinstance(self.values[key], dict) else "key"
-                self.problems.append(f"{self.label} has no {what} {key!r}{did_you_mean(key, self._known, elsewhere)}")
+                self.problems.append(f"{self.label} has no {what} {key!r}{did_you_mean(key, self._known, self.places)}")
 
 
 def text(value: Any) -> str:

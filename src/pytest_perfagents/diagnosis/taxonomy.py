@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pytest_perfagents.model import Blame, Category, Role, Stage
-
-PYTEST_OUTCOMES = ("passed", "skipped", "xfailed", "failed")
+from pytest_perfagents.model import PYTEST_OUTCOMES, Blame, Category, Role, Stage
 
 
 @dataclass(frozen=True, slots=True)
