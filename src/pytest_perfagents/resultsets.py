@@ -90,7 +90,7 @@ def read_results(paths: Sequence[Path]) -> ResultSet:
 def holds_results(path: Path) -> bool:
     """Whether `read_results` would find outcomes of ours at ``path``, a folder or a file."""
     if path.is_file():
-        return fnmatch(path.name, OUTCOMES) or _is_report(path)
+        return fnmatch(path.name, OUTCOMES) or is_report(path)
     return bool(_files_below(path))
 
 
@@ -131,10 +131,11 @@ def _files(path: Path) -> list[Path]:
 
 
 def _files_below(folder: Path) -> list[Path]:
-    return sorted(folder.rglob(OUTCOMES)) or sorted(file for file in folder.rglob("*.json") if _is_report(file))
+    return sorted(folder.rglob(OUTCOMES)) or sorted(file for file in folder.rglob("*.json") if is_report(file))
 
 
-def _is_report(file: Path) -> bool:
+def is_report(file: Path) -> bool:
+    """Whether ``--perf-json`` wrote it, by its first bytes."""
     if not file.is_file():
         return False
     with file.open("rb") as content:

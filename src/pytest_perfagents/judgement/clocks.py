@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import exp, isinf, log
 
+from pytest_perfagents.figures import times
 from pytest_perfagents.judgement.stats import hodges_lehmann, trimmed_ratio
 from pytest_perfagents.model import SideSamples
 
@@ -62,7 +63,7 @@ def disagreement(baseline: SideSamples, candidate: SideSamples, confidence: floa
     if most >= 0:
         return None
     by_wall = exp(hodges_lehmann(wall, confidence)[0])
-    return f"by CPU time it is {exp(point):.3g}x as fast as the baseline, and by the wall's clock {by_wall:.3g}x"
+    return f"by CPU time it is {times(exp(point))} as fast as the baseline, and by the wall's clock {times(by_wall)}"
 
 
 def _interval(ratios: Sequence[float], confidence: float) -> tuple[float, float, float]:

@@ -14,6 +14,7 @@ from math import ceil
 from pathlib import Path
 
 from pytest_perfagents.backends.base import WorkerEnded, Workspace
+from pytest_perfagents.figures import times
 from pytest_perfagents.measurement.evidence import Evidence
 from pytest_perfagents.measurement.referee import (
     HASH_SEED,
@@ -170,7 +171,7 @@ class FreshInputs:
             return None
         if other >= own**SHARE:
             return None
-        return f"on other inputs it is {other:.2f}x as fast as the baseline, on the script's own {own:.2f}x or more"
+        return f"on other inputs it is {times(other)} as fast as the baseline, on the script's own {times(own)} or more"
 
     def _gain(self, workspace: Workspace, shift: int, clock: str) -> float:
         """How much faster with these data, by processes that follow each other."""

@@ -7,6 +7,7 @@ from math import inf
 from statistics import median
 from typing import Any
 
+from pytest_perfagents.figures import times
 from pytest_perfagents.model import BASELINE, Category, Change, Comparison, Side, SideSamples, StatedTimes
 from pytest_perfagents.recorded.files import number
 from pytest_perfagents.recorded.records import Half
@@ -85,6 +86,6 @@ def contradiction(comparison: Comparison) -> str:
         return ""
     called = _called(comparison.median)[0].removeprefix("SUCCESS_").lower()
     return (
-        f"mean and median contradict each other: {comparison.point:.3g}x by the means, {comparison.median:.3g}x "
+        f"mean and median contradict each other: {times(comparison.point)} by the means, {times(comparison.median)} "
         f"by the medians, which would be {called}"
     )

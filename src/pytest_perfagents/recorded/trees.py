@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pytest_perfagents.model import UsageError
 from pytest_perfagents.recorded.records import Note
-from pytest_perfagents.resultsets import OUTCOMES, holds_results
+from pytest_perfagents.resultsets import OUTCOMES, holds_results, is_report
 
 EVALUATION, SUMMARY, PLAN = "test_results.json", "run_summary.json", "benchmark_mode_mapping.json"
 _CUT = r"(?:\.tail)?(?:\.partial)?"
@@ -117,7 +117,7 @@ class Search:
                 yield found
             elif name == PLAN:
                 self.plans.append(folder / name)
-            elif fnmatch(name, OUTCOMES):
+            elif fnmatch(name, OUTCOMES) or (name.endswith(".json") and _is_ours(folder / name)):
                 what = "holds outcomes of pytest-perfagents, which are judged already"
                 self.notes.append(Note(str(folder / name), what, f"not read: {_to_show(folder)}"))
             elif _NEAR.search(name):
@@ -144,6 +144,13 @@ def _refuse_ours(place: Path) -> None:
             f"{place}: these are outcomes of pytest-perfagents, which are judged already, and no recorded evaluations; "
             f"{_to_show(place)}"
         )
+
+
+def _is_ours(file: Path) -> bool:
+    try:
+        return is_report(file)
+    except OSError:
+        return False
 
 
 def _to_show(place: Path) -> str:

@@ -33,7 +33,7 @@ class Shell:
         try:
             if is_wanted(session.config) or option.perf_fail_on or option.perf_resume or option.perf_run:
                 _ = self.plan.settings
-            if is_selecting(session.config):
+            if is_selecting(session.config) or self.plan.replayed:
                 _ = self.plan.cases
         except UsageError as error:
             raise pytest.UsageError(str(error)) from None

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from _pytest._code.code import ReprEntryNative, ReprExceptionInfo, ReprFileLocation, ReprTraceback
 
+from pytest_perfagents.figures import times
 from pytest_perfagents.records import Json, without_samples
 from pytest_perfagents.report.cells import printable
 
@@ -125,4 +126,4 @@ def status_of(report: pytest.TestReport) -> tuple[str, str, tuple[str, Mapping[s
         return None
     letter, markup = _LETTERS.get(record["category"], (".", {}))
     word = record["category"].removeprefix("SUCCESS_")
-    return "passed", letter, (f"{word} {record['speedup']['point']:.2f}x", markup)
+    return "passed", letter, (f"{word} {times(record['speedup']['point'])}", markup)
