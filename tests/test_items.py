@@ -271,7 +271,8 @@ def test_resuming_where_there_is_nothing_starts_a_run(project):
     project.run("--agent", "trae_gpt5", "--perf-resume").assert_outcomes(passed=1)
 
 
-def test_sigint_to_the_process_closes_what_was_made(project):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_the_process_closes_what_was_made(project, number):
     project.add_run("SUCCESS_NEUTRAL")
     conftest = project.folder / "conftest.py"
     conftest.write_text(
@@ -294,7 +295,8 @@ def test_sigint_to_the_process_closes_what_was_made(project):
         deadline = time.monotonic() + 60
         while not (project.folder / "started").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         output, _ = process.communicate(timeout=60)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, output
     assert len(project.report()["summary"]["not_run"]) == 1
+    assert number is signal.SIGINT or f"KeyboardInterrupt: ended by {number.name}" in output

@@ -9,7 +9,7 @@ from cases import case_of
 from pytest_perfagents.diagnosis.kinds import hint_of_kind
 from pytest_perfagents.diagnosis.types import Place
 from pytest_perfagents.model import Category, Role
-from pytest_perfagents.records import outcome_to_json
+from pytest_perfagents.records import hint_of, outcome_to_json
 from pytest_perfagents.report.calibration import render_calibrations
 from pytest_perfagents.report.consoles import Screen
 from pytest_perfagents.report.json_report import report_to_json
@@ -100,10 +100,10 @@ def test_an_inconclusive_commit_wants_a_budget_or_more_and_looks_that_reach_so_f
         "inconclusive: minivllm-1a2b3c4d wants about --perf-budget 37, or more"
     ]
     far = replace(outcomes[0], protocol={"needed_budget_s": 30, "looks": (10, 20, 40, 80)})
-    assert (
-        "wants about --perf-budget 30, or more, and a look after 90 starts or more "
-        "(looks of [perfagents.protocol] end at 80)\n"
-    ) in render(records(far), Screen(60))
+    wanted = ", and a look after 90 starts or more (looks of [perfagents.protocol] end at 80)"
+    assert f"wants about --perf-budget 30, or more{wanted}\n" in render(records(far), Screen(60))
+    assert hint_of(far) == f"about 90 starts or more would decide; raise --perf-budget 30{wanted}"
+    assert hint_of(replace(far, protocol={"looks": (10, 100)})).endswith("would decide; raise --perf-budget")
 
 
 def waited(number, waited_s, *, measured_s=20.0, category="SUCCESS_NEUTRAL"):

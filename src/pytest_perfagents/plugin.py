@@ -59,6 +59,7 @@ def _activate(config: pytest.Config, file: Path) -> Shell:
     from pytest_perfagents.session.plan import PLAN, Plan
     from pytest_perfagents.shell import fixtures
     from pytest_perfagents.shell.calibrating import CalibrationItem
+    from pytest_perfagents.shell.ending import Ending
     from pytest_perfagents.shell.hooks import Shell
     from pytest_perfagents.shell.items import PerfItem
 
@@ -66,6 +67,7 @@ def _activate(config: pytest.Config, file: Path) -> Shell:
     shell = Shell(plan)
     register = config.pluginmanager.register
     register(shell, SHELL)
+    register(Ending(), "perfagents-ending")
     register(fixtures, "perfagents-fixtures")
     register(pytest_benchmark.Selection(), "perfagents-benchmark-selection")
     register(pytest_timeout.Takeover(PerfItem, CalibrationItem), "perfagents-timeout")

@@ -177,8 +177,17 @@ def hint_of(outcome: Outcome) -> str | None:
     if outcome.comparison is not None and outcome.comparison.needed_starts:
         budget = outcome.protocol.get("needed_budget_s", "")
         starts = outcome.comparison.needed_starts
-        return f"about {starts} starts or more would decide; raise --perf-budget {budget}".rstrip()
+        wanted = f"about {starts} starts or more would decide; raise --perf-budget {budget}".rstrip()
+        return wanted + beyond_looks(starts, outcome.protocol.get("looks") or ())
     return None
+
+
+def beyond_looks(starts: int, looks: Sequence[int]) -> str:
+    """What else it takes to judge after so many starts: no budget leads beyond the last planned look."""
+    last = max(looks, default=starts)
+    if starts <= last:
+        return ""
+    return f", and a look after {starts} starts or more (looks of [perfagents.protocol] end at {last})"
 
 
 def _blame(outcome: Outcome) -> str | None:

@@ -17,7 +17,7 @@ from pytest_perfagents.diagnosis.kinds import SHOW
 from pytest_perfagents.figures import interval as of_starts
 from pytest_perfagents.figures import share, times
 from pytest_perfagents.model import Category, Change, Outcome
-from pytest_perfagents.records import outcome_from_json
+from pytest_perfagents.records import beyond_looks, outcome_from_json
 from pytest_perfagents.report.calibration import machine_lines
 from pytest_perfagents.report.cells import clean, printable
 from pytest_perfagents.report.consoles import Screen, console_for, text_of
@@ -220,21 +220,19 @@ def _stacked(line: Line) -> RenderableType:
 def undecided(outcomes: Sequence[Outcome]) -> Iterable[RenderableType]:
     """What would decide the inconclusive runs, by commit: its runs are measured together.
 
-    "Or more", since the spread over the starts is itself known from a few. No budget leads beyond the last look.
+    "Or more", since the spread over the starts is itself known from a few.
     """
-    wanted: dict[str, tuple[int, int, int]] = {}
+    wanted: dict[str, tuple[int, int, Sequence[int]]] = {}
     for outcome in outcomes:
         comparison, protocol = outcome.comparison, outcome.protocol
         if comparison is None or outcome.category is not Category.SUCCESS_INCONCLUSIVE:
             continue
         if protocol.get("needed_budget_s"):
-            asked = int(protocol["needed_budget_s"]), comparison.needed_starts or 0, max(protocol.get("looks") or [0])
+            asked = int(protocol["needed_budget_s"]), comparison.needed_starts or 0, protocol.get("looks") or ()
             commit = _told(outcome.case.run.commit.name)
             wanted[commit] = max(wanted.get(commit, asked), asked)
-    for commit, (seconds, starts, last_look) in wanted.items():
-        line = f"inconclusive: {commit} wants about --perf-budget {seconds}, or more"
-        if last_look and starts > last_look:
-            line += f", and a look after {starts} starts or more (looks of [perfagents.protocol] end at {last_look})"
+    for commit, (seconds, starts, looks) in wanted.items():
+        line = f"inconclusive: {commit} wants about --perf-budget {seconds}, or more{beyond_looks(starts, looks)}"
         yield Text(line, style="yellow", no_wrap=True)
 
 
