@@ -11,6 +11,8 @@ from pytest_perfagents.gitrepo.failure import GitFailure, evidence_of, shown
 
 FULL_LENGTHS = (40, 64)
 _LOST = re.compile(r"unable to read|missing|bad object|bad tree|not a valid object|not our ref")
+_FULL = re.compile(r"No space left|Out of diskspace|Disk quota exceeded")
+_UNWRITTEN = re.compile(r"unable to write|write error|could not write")
 _DAMAGED = re.compile(r"corrupt|inflate|unpack|is empty|mismatch|could not parse|garbage")
 
 
@@ -61,16 +63,14 @@ def damaged(name: str, clone: Clone, result: GitResult) -> GitFailure:
 
 def not_checked_out(name: str, commit: str, clone: Clone, cache: Path, result: GitResult) -> GitFailure:
     """The failure where the commit is there and no worktree came of it."""
-    if "No space left" in result.err:
-        return GitFailure(
-            f"{name}: the disk is full where {shown(cache)} lies",
-            "free some space, or let `cache` of [perfagents] name a folder on another disk",
-            evidence_of(result),
-        )
+    room = "free some space, or let `cache` of [perfagents] name a folder on another disk"
+    if _FULL.search(result.err):
+        return GitFailure(f"{name}: the disk is full where {shown(cache)} lies", room, evidence_of(result))
     if not result.timed_out and (lost_objects(result) or _DAMAGED.search(result.err)):
         return damaged(name, clone, result)
     reason = f"{name}: commit {commit[:12]} could not be checked out: {result.complaint}"
-    return GitFailure(reason, None, evidence_of(result))
+    hint = f"if the disk is full (df -h {shown(cache)}): {room}" if _UNWRITTEN.search(result.err) else None
+    return GitFailure(reason, hint, evidence_of(result))
 
 
 def unusable_bundle(name: str, path: Path, result: GitResult) -> GitFailure:
