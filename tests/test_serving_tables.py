@@ -9,7 +9,7 @@ import pytest
 from recordings import put
 from test_report import perfagents, tables
 
-from pytest_perfagents.analysis.serving import metric_named
+from pytest_perfagents.metrics import metric_named
 
 REQUESTS, TOKENS = "request throughput (req/s)", "output token throughput (tok/s)"
 SAMPLES = {

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 
 from pytest_perfagents.analysis.entries import Entry, grouped, most_first
 from pytest_perfagents.analysis.tables import Cell, Kind, Row, Section, Table, many, share, table
+from pytest_perfagents.metrics import Metric, by_metric, metric_named
 
 SIDES = ("baseline", "human", "agent")
 Numbers = Mapping[str, float | None]
 
-_LATENCIES = ("TTFT", "TPOT", "ITL", "E2EL")
-_OF, _STAT = r"(ttft|tpot|itl|e2el)", r"(mean|median|p\d+)"
-_STATED = re.compile(rf"(?:{_STAT}_{_OF}|{_OF}_{_STAT})(?:_ms)?")
-_THROUGHPUTS = (
-    ("request throughput (req/s)", r"request_throughput(?:_req_s)?|throughput_req_s|requests_per_second"),
-    ("output token throughput (tok/s)", r"output(?:_token)?_throughput(?:_tok_s)?"),
-    ("total token throughput (tok/s)", r"total_token_throughput(?:_tok_s)?"),
-    ("throughput (tok/s)", r"throughput_tok_s|tokens_per_second"),
-    ("throughput", r"throughput"),
-)
-_TIMES = (
-    ("mean latency (s)", r"avg_latency(?:_s)?|latency_avg_s"),
-    ("mean latency (ms)", r"(?:avg_latency|latency_avg)_ms"),
-    ("mean latency", r"latency_avg"),
-)
 _COLUMNS = {
     "commit": Kind.CODE,
     "agent": Kind.TEXT,
@@ -40,31 +23,6 @@ _COLUMNS = {
     "against baseline": Kind.SPEEDUP,
     "against human": Kind.SPEEDUP,
 }
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Metric:
-    """What a number measures; ordered as a page shows them. Of a ``is_time`` less is better."""
-
-    is_time: bool
-    place: tuple[int, int]
-    title: str
-
-
-@lru_cache(maxsize=4096)
-def metric_named(name: str) -> Metric | None:
-    """The metric of a name that a benchmark gives it, in any spelling of FORMATS; None of other numbers."""
-    for place, (title, pattern) in enumerate(_THROUGHPUTS):
-        if re.fullmatch(pattern, name):
-            return Metric(False, (place, 0), title)
-    if found := _STATED.fullmatch(name):
-        of, stat = (found[2] or found[3]).upper(), found[1] or found[4]
-        rank = ("mean", "median").index(stat) if stat in ("mean", "median") else 2
-        return Metric(True, (_LATENCIES.index(of), rank), f"{stat} {of} (ms)")
-    for place, (title, pattern) in enumerate(_TIMES):
-        if re.fullmatch(pattern, name):
-            return Metric(True, (len(_LATENCIES), place), title)
-    return None
 
 
 def serving_section(entries: Sequence[Entry]) -> Section | None:
@@ -133,10 +91,8 @@ def _has_numbers(numbers: Numbers) -> bool:
 def _rows(entry: Entry) -> list[Row]:
     found: dict[Metric, dict[str, float]] = {}
     for side in SIDES:
-        for name, value in _sides(entry).get(side, {}).items():
-            metric = metric_named(name)
-            if metric is not None and value is not None:
-                found.setdefault(metric, {}).setdefault(side, value)
+        for metric, (_, value) in by_metric(_sides(entry).get(side, {})).items():
+            found.setdefault(metric, {})[side] = value
     served = entry.protocol.recorded.served if entry.protocol.recorded else ""
     names = (entry.short, entry.agent, entry.model, served or None)
     return [(*names, metric.title, *_compared(metric, values)) for metric, values in sorted(found.items())]
@@ -144,11 +100,4 @@ def _rows(entry: Entry) -> list[Row]:
 
 def _compared(metric: Metric, values: Mapping[str, float]) -> tuple[Cell, ...]:
     baseline, human, agent = (values.get(side) for side in SIDES)
-    return baseline, human, agent, _ratio(metric, agent, baseline), _ratio(metric, agent, human)
-
-
-def _ratio(metric: Metric, agent: float | None, other: float | None) -> float | None:
-    """How much better the agent's number is; None where one is missing, or 0 as of a benchmark that served nothing."""
-    if not agent or not other or agent < 0 or other < 0:
-        return None
-    return other / agent if metric.is_time else agent / other
+    return baseline, human, agent, metric.speedup(agent, baseline), metric.speedup(agent, human)

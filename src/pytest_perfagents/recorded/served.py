@@ -6,30 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_perfagents.diagnosis.serving import ServedLog, no_numbers, not_served, not_supported, served_nothing
+from pytest_perfagents.metrics import by_metric, deciding
 from pytest_perfagents.model import HUMAN, Case, Commit, Failure, Integrity, Outcome, Role, Side
 from pytest_perfagents.recorded.comparing import recorded_comparison
 from pytest_perfagents.recorded.judging import Packages, outcome_of, protocol_of, unreadable
 from pytest_perfagents.recorded.records import Serving
 
 _GIVEN_UP = ("incompatible", "version_bug", "skipped")
-_THROUGHPUT = (
-    "output_token_throughput",
-    "throughput_tok",
-    "total_token_throughput",
-    "request_throughput",
-    "throughput",
-)
-_LATENCY = (
-    "mean_tpot",
-    "tpot_mean",
-    "mean_e2el",
-    "avg_latency",
-    "latency_avg",
-    "mean_ttft",
-    "ttft_mean",
-    "mean_itl",
-    "itl_mean",
-)
 
 
 def judge_serving(record: Serving, packages: Packages) -> Outcome:
@@ -71,7 +54,7 @@ def _failure(record: Serving, packages: Packages) -> Failure | None:
 
 def _is_nothing(numbers: Mapping[str, float]) -> bool:
     """Whether there are figures of speed, and every one is zero."""
-    figures = [value for name, value in numbers.items() if name.startswith((*_THROUGHPUT, *_LATENCY))]
+    figures = [value for _, value in by_metric(numbers).values()]
     return bool(figures) and not any(figures)
 
 
@@ -122,18 +105,15 @@ def _compared(record: Serving) -> Outcome:
 
 
 def _ratio(metrics: Mapping[str, Mapping[str, float]], side: str) -> tuple[str, float] | None:
-    """The first metric that both sides have, throughput before latency, as a speedup."""
-    baseline, other = metrics.get("baseline", {}), metrics.get(side, {})
-    for beginnings, is_time in ((_THROUGHPUT, False), (_LATENCY, True)):
-        for beginning in beginnings:
-            for name, value in sorted(other.items()):
-                known = baseline.get(name)
-                if name.startswith(beginning) and known and known > 0 and value > 0:
-                    return name, known / value if is_time else value / known
+    """The weightiest metric that both sides have, as a speedup."""
+    baseline = by_metric(metrics.get("baseline", {}))
+    for metric, name, value in deciding(metrics.get(side, {})):
+        speedup = metric.speedup(value, baseline[metric][1]) if metric in baseline else None
+        if speedup is not None:
+            return name, speedup
     return None
 
 
 def _shown(numbers: Mapping[str, float]) -> str:
-    shown = [name for beginning in (*_THROUGHPUT, *_LATENCY) for name in numbers if name.startswith(beginning)]
-    name = (shown or list(numbers))[0]
+    name = next((name for _, name, _ in deciding(numbers)), next(iter(numbers)))
     return f"{name} {numbers[name]:g}"
