@@ -549,6 +549,25 @@ def test_a_three_way_result_is_named_by_its_folder_and_its_file(tmp_path):
     assert outcome.category == "NO_METRICS"
 
 
+@pytest.mark.parametrize(("status", "error"), [("success", None), ("error", "No metrics in agent output")])
+def test_numbers_that_an_evaluation_did_not_find_are_read_from_the_output(tmp_path, status, error):
+    printed = "INFO\nThroughput: 10.00 requests/s, {}.00 total tokens/s, 500.00 output tokens/s\n"
+    way(tmp_path, status=status, error=error, raw_output=printed.format(1200))
+    beside = {"status": "error", "error": "No metrics", "raw_output": printed.format(1000)}
+    way(tmp_path, "2b2b2b2b_baseline_result.json", **beside)
+    told = outcome_to_json(the_one(tmp_path))
+    assert (told["category"], told["speedup"]["point"]) == ("SUCCESS_NEUTRAL", 1.0)
+    assert "its numbers were read from its output: the record lists none" in told["integrity"]["flags"]
+    metrics = told["protocol"]["recorded"]["metrics"]
+    assert (metrics["agent"]["tokens_per_second"], metrics["baseline"]["tokens_per_second"]) == (1200.0, 1000.0)
+
+
+def test_numbers_beside_an_error_are_no_numbers(tmp_path):
+    printed = "Throughput: 10.00 requests/s, 1200.00 total tokens/s\n"
+    way(tmp_path, status="error", error="Server crashed after applying patch", raw_output=printed)
+    assert the_one(tmp_path).category == "SERVER_CRASHED"
+
+
 def test_numbers_are_compared_with_the_baselines_beside_them(tmp_path):
     way(tmp_path, metrics={"output_token_throughput_tok_s": 1200.0, "mean_ttft_ms": 9.0})
     way(tmp_path, "2b2b2b2b_baseline_result.json", metrics={"output_token_throughput_tok_s": 1000.0})

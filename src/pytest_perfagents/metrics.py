@@ -8,20 +8,23 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _LATENCIES = ("TTFT", "TPOT", "ITL", "E2EL")
-_OF, _STAT = r"(ttft|tpot|itl|e2el)", r"(mean|median|p\d+)"
+_OF, _STAT = r"(ttft|tpot|itl|e2el)", r"(mean|median|p\d+(?:\.\d+)?)"
 _STATED = re.compile(rf"(?:{_STAT}_{_OF}|{_OF}_{_STAT})(?:_ms)?")
 _THROUGHPUTS = (
     ("request throughput (req/s)", r"request_throughput(?:_req_s)?|throughput_req_s|requests_per_second"),
     ("output token throughput (tok/s)", r"output(?:_token)?_throughput(?:_tok_s)?"),
     ("total token throughput (tok/s)", r"total_token_throughput(?:_tok_s)?"),
     ("throughput (tok/s)", r"throughput_tok_s|tokens_per_second"),
+    ("input token throughput (tok/s)", r"input(?:_token)?_throughput(?:_tok_s)?"),
     ("throughput", r"throughput"),
 )
 _TIMES = (
     ("mean latency (s)", r"avg_latency(?:_s)?|latency_avg_s"),
     ("mean latency (ms)", r"(?:avg_latency|latency_avg)_ms"),
     ("mean latency", r"latency_avg"),
+    ("elapsed time (s)", r"elapsed_time(?:_s)?"),
 )
+_PERCENTILE = re.compile(r"(p\d+)_latency_s")
 # By which of them two benchmarks are compared where one number must say it: throughput before latency.
 _DECIDING = (
     "output token throughput (tok/s)",
@@ -31,9 +34,12 @@ _DECIDING = (
     "throughput",
     "mean TPOT (ms)",
     "mean E2EL (ms)",
-    *(title for title, _ in _TIMES),
+    "mean latency (s)",
+    "mean latency (ms)",
+    "mean latency",
     "mean TTFT (ms)",
     "mean ITL (ms)",
+    "elapsed time (s)",
 )
 
 
@@ -62,6 +68,8 @@ def metric_named(name: str) -> Metric | None:
         of, stat = (found[2] or found[3]).upper(), found[1] or found[4]
         rank = ("mean", "median").index(stat) if stat in ("mean", "median") else 2
         return Metric(True, (_LATENCIES.index(of), rank), f"{stat} {of} (ms)")
+    if found := _PERCENTILE.fullmatch(name):
+        return Metric(True, (len(_LATENCIES), len(_TIMES)), f"{found[1]} latency (s)")
     for place, (title, pattern) in enumerate(_TIMES):
         if re.fullmatch(pattern, name):
             return Metric(True, (len(_LATENCIES), place), title)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_perfagents.diagnosis.serving import ServedLog
+from pytest_perfagents.parsers.benchmarks import read_benchmark
 from pytest_perfagents.recorded.files import Content, number, read_json, table, text_of, word
 from pytest_perfagents.recorded.naming import UNKNOWN, Names, revision
 from pytest_perfagents.recorded.records import Kind, Note, Origin, Serving
@@ -19,6 +20,7 @@ Plans = Mapping[str, Mapping[str, Any]]
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)")
 _MODEL = re.compile(r"--model[ =](?P<model>\S+)")
 _SERVES = re.compile(r"benchmark_serving|bench[_ ]serv")
+_UNREAD = re.compile(r"(?i)^no (?:metrics|numbers)")
 _SHORT = 40
 _BASELINE = "baseline"
 _SIDES = (_BASELINE, "human", "agent")
@@ -34,7 +36,11 @@ def read_serving(found: Found, content: Content, names: Names, plans: Plans) -> 
         against.append(f"it says commit {human[:8]}, its name {found.commit}: the record counts")
     plan = plans.get(human[:8], {})
     parent = revision(fields.get("parent_commit"), "parent_commit", against)
-    log = _log(fields)
+    log, metrics = _log(fields), _metrics(fields)
+    unread = _in_its_output(fields) if "agent" not in metrics else {}
+    if unread:
+        metrics, log = metrics | {"agent": unread}, replace(log, status="success")
+        against.append("its numbers were read from its output: the record lists none")
     said = (word(plan.get("perf_command")), text_of(fields.get("raw_output")), log.error, _own_words(fields))
     run = names.of_serving(found, (human, parent), said)
     origin = Origin(
@@ -52,7 +58,7 @@ def read_serving(found: Found, content: Content, names: Names, plans: Plans) -> 
         status=log.status,
         error=log.error,
         output=log.output,
-        metrics=_metrics(fields),
+        metrics=metrics,
         failed_requests=any((number(table(fields.get("metrics")).get(name)) or 0) > 0 for name in _FAILED),
         served=word(fields.get("model")),
         plan=plan,
@@ -76,6 +82,15 @@ def _metrics(fields: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     }
     found["agent"] = found["agent"] or own
     return {side: numbers for side, numbers in found.items() if numbers}
+
+
+def _in_its_output(fields: Mapping[str, Any]) -> dict[str, float]:
+    """What the benchmark printed where the evaluation found no numbers in it; nothing of one that failed otherwise."""
+    log = _log(fields)
+    if log.status != "success" and not _UNREAD.search(log.error):
+        return {}
+    benchmark = read_benchmark(text_of(fields.get("raw_output")))
+    return dict(benchmark.numbers) if benchmark is not None else {}
 
 
 def _numbers(value: object) -> dict[str, float]:
@@ -130,7 +145,7 @@ def with_sides(
     numberless: dict[str, ServedLog] = {}
     agents = {found.commit[:8] for found, _ in served}
     for found, content in others:
-        numbers = _numbers(content.fields.get("metrics"))
+        numbers = _numbers(content.fields.get("metrics")) or _in_its_output(content.fields)
         if content.damage:
             notes.append(
                 Note(
