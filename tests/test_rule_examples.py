@@ -282,6 +282,7 @@ PREPARING = {
     "the patch file is empty": "PATCH_INVALID",
     "error: vllm/gone.py: does not exist in index": "PATCH_APPLY_FAILED",
     "can't find file to patch at input line 3": "PATCH_APPLY_FAILED",
+    "can't find file to patch at input line 3\n|--- a/vllm/gone.py\n|+++ b/vllm/gone.py": "PATCH_APPLY_FAILED",
 }
 
 

@@ -57,7 +57,7 @@ def _name(found: re.Match[str], place: Place) -> Advice:
         return _other_version(name, module)
     if is_compiled(name):
         return missing_build(f"{module}.{name}", place)
-    if found["circular"] and not place.patch_did_it:
+    if found["circular"] and not (place.patch_did_it or place.served):
         hint = "import the package's top first, or take another road to what the script measures"
         reason = f"cannot import {name!r} from {module}, whose imports run in a circle"
         return Advice(reason, hint, f"name {module}.{name}", Blame.SCRIPT)

@@ -168,12 +168,21 @@ def raised_by_script(text: str) -> Raised:
     return Raised(bare, text) if bare and not raised.type else raised
 
 
+def hint_of_server(place: Place) -> str:
+    """What to do about a server that ended, where nothing shows that the patch did it: no script is to be mended."""
+    if place.role is Role.PATCHED:
+        return "start the server without the patch, too: if it serves, look in the patch for what the traceback names"
+    return "see the server's log; run the benchmark by hand in the image of this commit"
+
+
 def hint_of_kind(kind: str, place: Place) -> str:
     """What to do about an exception of this kind where its cause is not known."""
     if kind == HARDWARE:
         return f"{'the patch asks for it, the baseline does not; ' if place.patch_did_it else ''}{_HINTS[kind]}"
     if place.patch_did_it:
         return f"the baseline passes here, so the patch broke it: see the tail of the traceback ({SHOW})"
+    if place.served and kind not in ("OOM", "CUDA_ERROR"):
+        return hint_of_server(place)
     if place.role is Role.HUMAN and kind in ("ATTRIBUTE_ERROR", "TYPE_ERROR"):
         return "the script does not fit the human commit either: it has to be written again"
     return _HINTS[kind]

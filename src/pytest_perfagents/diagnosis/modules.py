@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from pytest_perfagents.diagnosis.kinds import hint_of_server
 from pytest_perfagents.diagnosis.types import Advice, Place
 from pytest_perfagents.model import Blame, Role
 
@@ -132,7 +133,7 @@ def _missing_of_package(module: str, place: Place) -> Advice:
         return missing_build(module, place)
     reason = f"needs {module!r}, which {top} does not have at this commit"
     advice = absent_at_commit(reason, f"name {module}", place)
-    hint = advice.hint if place.patch_did_it else f"no package to install: {advice.hint}"
+    hint = advice.hint if place.patch_did_it or place.served else f"no package to install: {advice.hint}"
     return replace(advice, hint=hint, module=module)
 
 
@@ -148,8 +149,13 @@ def missing_build(module: str, place: Place) -> Advice:
 
 def absent_at_commit(reason: str, cause: str, place: Place) -> Advice:
     """Something of the measured package that the script wants and this commit does not have."""
+    if place.patch_did_it and place.served:
+        hint = "the baseline serves here: the patch names what is not there, or it removed, renamed or changed it"
+        return Advice(reason, hint, cause)
     if place.patch_did_it:
         return Advice(reason, "the patch removed, renamed or changed it: the baseline passes here", cause)
+    if place.served:
+        return Advice(reason, hint_of_server(place), cause)
     hint = "the script calls an API of the human commit; guard it"
     if place.role is Role.HUMAN:
         hint = "not even the human commit has it: the script names the wrong thing and has to be written again"

@@ -107,10 +107,16 @@ def _timed_out(facts: Facts) -> Finding | None:
     hint = "give it more time (timeout_s of [perfagents]), or make the script's workload smaller"
     if facts.place.patch_did_it:
         hint = "the baseline took less: the patch hangs or became far slower"
-    reason = f"gave no result within {execution.duration_s:.3g} s and was stopped"
+    within = f"within {_seconds(execution.duration_s)} s" if execution.duration_s else "in time"
+    reason = f"gave no result {within} and was stopped"
     if not _stopped_by_us(execution):
         reason = f"ended with exit code {_TIMEOUT_CODE}, which timeout(1) gives to what it stops"
     return Finding(facts.place.category("TIMEOUT"), reason, facts.raised, advise(facts.raised, facts.place), hint)
+
+
+def _seconds(duration_s: float) -> str:
+    """Three figures, and no power of ten."""
+    return f"{duration_s:.0f}" if duration_s >= 100 else f"{duration_s:.3g}"
 
 
 def _stopped_by_us(execution: Execution) -> bool:

@@ -57,12 +57,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where it happened: the side, the repository's name in the configuration, its measured packages."""
+    """Where it happened: the side, the repository's name in the configuration, its measured packages.
+
+    ``served`` is a benchmark of a server, which has no perf script.
+    """
 
     role: Role
     repo: str
     packages: tuple[str, ...]
     baseline_worked: bool = True
+    served: bool = False
 
     @property
     def patch_did_it(self) -> bool:

@@ -14,6 +14,7 @@ from pytest_perfagents.recorded.evaluations import read_evaluation, read_summary
 from pytest_perfagents.recorded.files import Content, read_json
 from pytest_perfagents.recorded.judging import Packages, judge_evaluation
 from pytest_perfagents.recorded.naming import Names
+from pytest_perfagents.recorded.parents import with_parents
 from pytest_perfagents.recorded.records import Evaluation, Note, Record, Serving
 from pytest_perfagents.recorded.served import judge_serving
 from pytest_perfagents.recorded.servings import load_plans, read_serving, with_sides
@@ -74,7 +75,7 @@ def read_records(folders: Sequence[Path], config: Config | None = None) -> Recor
         UsageError: a folder is not there, or no folder holds a record.
     """
     reader = _Reader(Names(config.repos.values() if config else ()))
-    records = reader.read(folders)
+    records, filled = with_parents(reader.read(folders))
     if not records and not reader.notes:
         shown = ", ".join(str(folder) for folder in folders) or "no folder"
         raise UsageError(
@@ -82,7 +83,7 @@ def read_records(folders: Sequence[Path], config: Config | None = None) -> Recor
         )
     packages = {repo.name: repo.packages for repo in config.repos.values()} if config else {}
     chosen, others, duplicates = one_each(records, lambda record: judge(record, packages).category)
-    notes = [*reader.notes, *(note for record in records for note in _amiss(record)), *duplicates]
+    notes = [*reader.notes, *filled, *(note for record in records for note in _amiss(record)), *duplicates]
     return Recordings(tuple(chosen), tuple(notes), reader.files, packages, others)
 
 

@@ -13,6 +13,7 @@ from pytest_perfagents import diagnosis
 from pytest_perfagents.diagnosis import failures
 from pytest_perfagents.diagnosis.kinds import kind_of, raised_in_words
 from pytest_perfagents.diagnosis.preparing import not_prepared
+from pytest_perfagents.diagnosis.serving import no_numbers
 from pytest_perfagents.diagnosis.standins import stand_in
 from pytest_perfagents.diagnosis.types import Evidence
 from pytest_perfagents.model import (
@@ -33,12 +34,13 @@ from pytest_perfagents.parsers.script_output import ScriptReport
 from pytest_perfagents.recorded.comparing import (
     RULE,
     THRESHOLD,
-    by_medians,
     contradiction,
     recorded_comparison,
+    recorded_ratio,
     side_of,
-    stated_times,
 )
+from pytest_perfagents.recorded.files import TOO_LARGE
+from pytest_perfagents.recorded.limits import is_late, limit_s
 from pytest_perfagents.recorded.records import Evaluation, Half, Origin
 
 Packages = Mapping[str, Sequence[str]]
@@ -46,14 +48,11 @@ Packages = Mapping[str, Sequence[str]]
 
 _NO_PATCH = re.compile(r"(?i)\bno (?:model_)?patch\b|patch (?:file )?(?:not found|missing|does not exist)")
 _NO_SCRIPT = re.compile(r"(?i)no (?:test|perf) ?script|(?:test|perf) script (?:is )?(?:not found|missing)")
-_TIMED_OUT = re.compile(
-    r"(?i)\btimed[ -]?out\b|\btime-?out (?:after|expired|exceeded|reached|of)\b|^time-?out\.?$"
-    r"|\b(?:exceeded|hit|over) (?:its |the )?time ?limit|TimeoutExpired"
-)
 # The evaluation's own words for "it printed no result": they say nothing of why.
 _GENERIC = re.compile(
     r"(?i)^(?:(?:baseline|patched|child|parent)\b[^\n:]*(?:failed|no output)[^\n:]*|unknown error|error|failed)?$"
 )
+_OF_A_SIDE = re.compile(r"(?i)\b(?:baseline|patched|child|parent|test|script|worktree)\b")
 _OBJECT = re.compile(r'\{(?=\s*")')
 _TRACEBACK = "Traceback (most recent call last)"
 _UNEQUAL = re.compile(
@@ -76,15 +75,22 @@ def judge_evaluation(record: Evaluation, packages: Packages) -> Outcome:
 def _of_the_run(record: Evaluation) -> Failure | None:
     """No patch, no script: that was so before anything was run, whatever the baseline did then."""
     origin, is_measured = record.origin, bool(record.baseline.seconds and record.patched.seconds)
+    is_missing = record.status == "no_patch" and origin.has_patch is None and not is_measured
+    if origin.has_patch is False or is_missing:
+        return diagnosis.agent_failure(replace(origin.run, has_patch=False), _of_the_agent(record))
     if is_measured:
         return None
-    if origin.has_patch is False or (record.status == "no_patch" and origin.has_patch is None):
-        return diagnosis.agent_failure(replace(origin.run, has_patch=False))
     if record.status == "no_patch" or (not record.status and _NO_PATCH.search(record.error)):
         return failures.patch_refused(record.error)
     if record.status == "no_test" or _NO_SCRIPT.search(record.error):
         return failures.no_script(origin.run.commit, ())
     return None
+
+
+def _of_the_agent(record: Evaluation) -> str:
+    """The evaluation's message, where it can be about the agent: nothing was run that it could be about."""
+    was_run = record.baseline != Half() or record.status not in ("no_patch", "error", "")
+    return "" if was_run or _OF_A_SIDE.search(record.error) else record.error
 
 
 def _of_the_record(record: Evaluation) -> Failure | None:
@@ -111,21 +117,22 @@ def _says_nothing(record: Evaluation) -> bool:
 def unreadable(origin: Origin) -> Failure:
     """Nothing in the file says how the run ended."""
     what = origin.damage or "says nothing of how the run ended"
+    mend = "shorten its outputs" if what.startswith(TOO_LARGE) else "put the whole file back"
     return Failure(
         Category.BASELINE_UNKNOWN,
         Stage.DISCOVER,
         f"the record {what}, so nothing shows how the run ended",
         blame=Blame.ENVIRONMENT,
-        hint=f"evaluate the run again, or put the whole file back: {origin.file}",
+        hint=f"evaluate the run again, or {mend}: {origin.file}",
         evidence={"cause": "have a damaged record"},
     )
 
 
 def _of_the_baseline(record: Evaluation, packages: Packages) -> Failure | None:
     half = record.baseline
-    is_late = _is_late(record) and half.seconds is None
-    if half.seconds is None or is_late or _not_reached(half):
-        return _diagnosed(record, Role.BASELINE, half, record.stdout, packages, late=is_late)
+    late = is_late(record.status, record.error) and half.seconds is None
+    if half.seconds is None or late or _not_reached(half):
+        return _diagnosed(record, Role.BASELINE, half, record.stdout, packages, late=late)
     return stand_in(half.report, record.stderr, Role.BASELINE)
 
 
@@ -133,28 +140,36 @@ def _of_the_patch(record: Evaluation, packages: Packages) -> Failure | None:
     half = record.patched
     if half.seconds is None and record.origin.damage and half == Half():
         return replace(unreadable(record.origin), category=Category.PATCHED_UNKNOWN, side=Role.PATCHED)
-    if record.status != "success" and (said := _unequal(record)):
+    if said := _unequal(record):
         return failures.unequal(said, Role.PATCHED)
     if half.seconds is None or _not_reached(half):
         stdout = _after(record.stdout, record.baseline.report)
-        return _diagnosed(record, Role.PATCHED, half, stdout, packages, late=_is_late(record))
-    return stand_in(half.report, record.stderr, Role.PATCHED)
+        return _diagnosed(record, Role.PATCHED, half, stdout, packages, late=is_late(record.status, record.error))
+    return stand_in(half.report, record.stderr, Role.PATCHED) or _incomparable(record)
+
+
+def _incomparable(record: Evaluation) -> Failure | None:
+    """One side states a median alone, the other a mean alone."""
+    if recorded_ratio(record.baseline, record.patched) is not None:
+        return None
+    is_median = record.baseline.report is not None and record.baseline.report.is_median
+    one, other = ("median", "mean") if is_median else ("mean", "median")
+    reason = f"the record has only a {one} of the baseline and only a {other} of the patched side"
+    return no_numbers(reason, Role.PATCHED, "evaluate the run again, and record mean and median of both sides")
 
 
 def _unequal(record: Evaluation) -> str:
-    """What tells that the patched side gave another result: the evaluation's words, or a check that raised."""
-    if _UNEQUAL.search(record.error):
-        return record.error
+    """What tells that the patched side gave another result: words or fields of the evaluation, a check that raised."""
+    if _UNEQUAL.search(record.error) or _UNEQUAL.search(record.status.replace("_", " ")):
+        return record.error or f"its status is {record.status}"
+    if record.unequal:
+        return f"the record says {record.unequal}"
     last = record.stderr[record.stderr.rfind(_TRACEBACK) :] if _TRACEBACK in record.stderr else ""
     return last.strip().splitlines()[-1] if record.patched.seconds is None and _IN_CHECK.search(last) else ""
 
 
 def _not_reached(half: Half) -> bool:
     return half.report is not None and half.report.opt_path_hit is False
-
-
-def _is_late(record: Evaluation) -> bool:
-    return record.status == "timeout" or (record.status != "success" and bool(_TIMED_OUT.search(record.error)))
 
 
 def _diagnosed(record: Evaluation, role: Role, half: Half, stdout: str, packages: Packages, *, late: bool) -> Failure:
@@ -166,7 +181,8 @@ def _diagnosed(record: Evaluation, role: Role, half: Half, stdout: str, packages
         report, stderr = told, f"{stderr}\n{record.error}\n"
     code = None if late else half.code
     ending = Ending.TIMED_OUT if late else Ending.SIGNALED if code is not None and code < 0 else Ending.EXITED
-    execution = Execution((), ending, code, stdout, stderr, record.origin.duration_s)
+    stated_s = limit_s(record.error) if late else None
+    execution = Execution((), ending, code, stdout, stderr, stated_s or record.origin.duration_s)
     evidence = Evidence(execution=execution, report=report)
     named = packages.get(repo, (repo,))
     return diagnosis.diagnose(evidence, role, packages=named, repo=repo, names_in=lambda _: ())
@@ -196,11 +212,10 @@ def _measured(record: Evaluation) -> Outcome:
     case = Case(record.origin.run, record.origin.script)
     patched = Side(Role.PATCHED, case.id)
     sides = {"baseline": side_of(BASELINE, record.baseline), "patched": side_of(patched, record.patched)}
-    baseline_s, patched_s = record.baseline.seconds, record.patched.seconds
-    assert baseline_s and patched_s
-    medians = by_medians(stated_times(record.baseline), stated_times(record.patched))
-    comparison = recorded_comparison(patched, baseline_s / patched_s, medians)
-    flags = [flag for flag in (contradiction(comparison), *record.origin.contradictions) if flag]
+    ratio = recorded_ratio(record.baseline, record.patched)
+    assert ratio is not None
+    comparison = recorded_comparison(patched, ratio.point, ratio.by_medians)
+    flags = [flag for flag in (ratio.flag, contradiction(comparison), *record.origin.contradictions) if flag]
     if record.origin.damage:
         flags.append(f"its record {record.origin.damage}")
     raw = record.patched.report.raw if record.patched.report else {}
