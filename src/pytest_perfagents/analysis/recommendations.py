@@ -47,7 +47,7 @@ def recommendations(entries: Sequence[Entry]) -> Section:
         else "Nothing: every run was measured."
     )
     tables = (table("What it would recover", columns, rows, what="things"),) if rows else ()
-    return Section("Recommendations", (line,), tables)
+    return Section("What to do next", (line,), tables)
 
 
 def _aim(entry: Entry) -> tuple[str, str]:

@@ -249,7 +249,7 @@ def outcome_of(origin: Origin, failure: Failure, *, status: str, error: str, **m
 def protocol_of(origin: Origin, *, status: str, error: str, **more: Any) -> dict[str, Any]:
     """How it came about: not by us."""
     recorded = {
-        "file": str(origin.file),
+        "file": str(origin.file.absolute()),
         "kind": origin.kind.value,
         "status": status,
         "error": error[:_LINE_CHARACTERS],

@@ -36,6 +36,8 @@ def _section(section: Section, rows: int) -> Iterator[str]:
     yield from (escaped(line) for line in section.lines)
     for table in section.tables:
         yield f"### {escaped(table.title)}"
+        if table.note:
+            yield escaped(table.note)
         yield from _table(table.filled(), rows)
 
 

@@ -41,6 +41,8 @@ def _section(section: Section, rows: int, width: int) -> Iterable[RenderableType
         yield Text("")
         if table.title:
             yield Text(clean(table.title), style="bold")
+        if table.note:
+            yield Text(clean(table.note))
         yield from _table(table.filled(), rows, width)
 
 
