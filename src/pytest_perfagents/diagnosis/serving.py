@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pytest_perfagents.diagnosis.advice import advise
-from pytest_perfagents.diagnosis.kinds import HARDWARE, hint_of_kind, hint_of_server, kind_of, raised_in_words
+from pytest_perfagents.diagnosis.kinds import HARDWARE, SERVED, hint_of_kind, hint_of_server, kind_of, raised_in_words
 from pytest_perfagents.diagnosis.patterns import either, one_line
 from pytest_perfagents.diagnosis.preparing import not_prepared
 from pytest_perfagents.diagnosis.taxonomy import default_blame, default_stage
@@ -30,6 +30,25 @@ _PATCHED_FILE = re.compile(r"(?m)^patching file '?(?P<file>[^'\n]+?)'?$")
 _RAISED = re.compile(r"(?m)^(?P<type>(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception))(?:: (?P<message>[^\n]+))?$")
 _START = "Traceback (most recent call last)"
 _OF_THE_MACHINE = ("OOM", "CUDA_ERROR", HARDWARE)
+
+# What the evaluation's own words for giving up mean: pattern, cause, hint.
+GIVEN_UP: tuple[tuple[re.Pattern[str], str, str], ...] = (
+    (
+        re.compile(r"(?i)^version_bug\b|\bknown\b[^\n.]{0,60}\bbug\b|\bbug (?:in|of) (?:this|that) version\b"),
+        "meet a bug of the very version that is measured",
+        "no other packages mend that: leave this commit out, or measure it by a benchmark that does not meet the bug",
+    ),
+    (
+        re.compile(r"(?i)\bincompatib|\bcompatib\w* (?:issue|problem)|\bnot (?:compatible|supported) (?:with|by)\b"),
+        "do not go with the versions of that day",
+        "evaluate this commit with the versions, and with a model, of its day; or leave it out",
+    ),
+    (
+        re.compile(""),
+        "have a benchmark that the evaluation gave up",
+        "see why the evaluation gave it up; run the benchmark by hand in the image of this commit, or leave it out",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +88,8 @@ def _not_served(log: ServedLog, place: Place) -> Failure:
     said = raised_in_words(error)
     if kind_of(chain[0] if chain else said) == HARDWARE or kind_of(said) == HARDWARE:
         reason = f"asks for hardware that is not here: {chain[0] if chain else error}"
-        return _failure(Category.HARDWARE_UNAVAILABLE, reason, output, hint_of_kind(HARDWARE, place))
+        hint = hint_of_kind(HARDWARE, place, f"{chain[0].line if chain else ''} {error}")
+        return _failure(Category.HARDWARE_UNAVAILABLE, reason, output, hint)
     if not crashed and (log.status == "timeout" or _TIMED_OUT.search(error)):
         hint = "give it more time, or a smaller workload"
         return _failure(Category.BENCHMARK_TIMEOUT, error or "the benchmark took too long", output, hint)
@@ -87,11 +107,11 @@ def _in_a_line(output: str) -> tuple[Raised, ...]:
 
 def _ended(category: Category, chain: Sequence[Raised], log: ServedLog, place: Place) -> Failure:
     error, output = log.error, log.output
-    advice = advise(chain, place) if chain else advise((raised_in_words(error),), place)
+    advice = advise(chain or (raised_in_words(error),), place, output)
     blame, hint = _blame(category, chain, log, place), hint_of_server(place)
     reason = error or f"the evaluation calls it {log.status or 'nothing'}"
     if chain:
-        reason, hint = f"{reason}: ended in {chain[0]}", hint_of_kind(kind_of(chain[0]), place)
+        reason, hint = f"{reason}: ended in {chain[0]}", hint_of_kind(kind_of(chain[0]), place, chain[0].line)
     if advice is not None:
         reason, hint = f"{reason}; {advice.reason}", advice.hint
         blame = Blame.AGENT if blame is Blame.AGENT and advice.blame is not Blame.ENVIRONMENT else advice.blame or blame
@@ -137,14 +157,12 @@ def no_numbers(reason: str, side: Role, hint: str) -> Failure:
 def served_nothing(output: str, side: Role = Role.PATCHED) -> Failure:
     """The client ended well and measured nothing: every request failed, or every number is zero."""
     reason = "the server answered no request: all of them failed, and every number is zero"
-    hint = "see the server's log; run the benchmark by hand in the image of this commit"
-    return replace(_failure(Category.SERVER_CRASHED, reason, output, hint, Blame.ENVIRONMENT), side=side)
+    return replace(_failure(Category.SERVER_CRASHED, reason, output, SERVED, Blame.ENVIRONMENT), side=side)
 
 
 def not_supported(reason: str, side: Role = Role.PATCHED) -> Failure:
-    """The evaluation gave up on versions that do not go together."""
-    hint = "evaluate this commit with the versions of its day, or leave it out"
-    cause = "do not go with the versions of that day"
+    """The evaluation gave up: ``reason`` is its status and its own words."""
+    cause, hint = next((cause, hint) for pattern, cause, hint in GIVEN_UP if pattern.search(reason))
     return replace(_failure(Category.NO_METRICS, reason, "", hint, Blame.ENVIRONMENT, cause), side=side)
 
 

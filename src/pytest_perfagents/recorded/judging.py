@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from pytest_perfagents import diagnosis
@@ -46,6 +47,9 @@ from pytest_perfagents.recorded.records import Evaluation, Half, Origin
 Packages = Mapping[str, Sequence[str]]
 """The measured packages of each repository; one that is not there has its own name."""
 
+Scripts = Mapping[str, Path]
+"""The perf scripts of commits, by the short human commit, as records name them."""
+
 _NO_PATCH = re.compile(r"(?i)\bno (?:model_)?patch\b|patch (?:file )?(?:not found|missing|does not exist)")
 _NO_SCRIPT = re.compile(r"(?i)no (?:test|perf) ?script|(?:test|perf) script (?:is )?(?:not found|missing)")
 # The evaluation's own words for "it printed no result": they say nothing of why.
@@ -63,16 +67,26 @@ _LINE_CHARACTERS = 300
 _MOST_OBJECTS = 200
 
 
-def judge_evaluation(record: Evaluation, packages: Packages) -> Outcome:
+def scripts_named(records: Iterable[object]) -> Scripts:
+    """The scripts that the records name of commits that they ran them on."""
+    ran = (each for each in records if isinstance(each, Evaluation) and not _lacks_script(each))
+    return {each.origin.run.commit.short: each.origin.script for each in ran if each.origin.script is not None}
+
+
+def judge_evaluation(record: Evaluation, packages: Packages, scripts: Scripts) -> Outcome:
     """What the run says of itself first, then the baseline, then the patched side, then the times."""
-    failure = _of_the_run(record) or _of_the_record(record) or _of_the_baseline(record, packages)
+    failure = _of_the_run(record, scripts) or _of_the_record(record) or _of_the_baseline(record, packages)
     failure = failure or _of_the_patch(record, packages)
     if failure is not None:
         return outcome_of(record.origin, failure, status=record.status, error=record.error)
     return _measured(record)
 
 
-def _of_the_run(record: Evaluation) -> Failure | None:
+def _lacks_script(record: Evaluation) -> bool:
+    return record.status == "no_test" or bool(_NO_SCRIPT.search(record.error))
+
+
+def _of_the_run(record: Evaluation, scripts: Scripts) -> Failure | None:
     """No patch, no script: that was so before anything was run, whatever the baseline did then."""
     origin, is_measured = record.origin, bool(record.baseline.seconds and record.patched.seconds)
     is_missing = record.status == "no_patch" and origin.has_patch is None and not is_measured
@@ -82,8 +96,10 @@ def _of_the_run(record: Evaluation) -> Failure | None:
         return None
     if record.status == "no_patch" or (not record.status and _NO_PATCH.search(record.error)):
         return failures.patch_refused(record.error)
-    if record.status == "no_test" or _NO_SCRIPT.search(record.error):
-        return failures.no_script(origin.run.commit, ())
+    if _lacks_script(record):
+        commit = origin.run.commit
+        script = scripts.get(commit.short)
+        return failures.script_not_found(commit, script) if script else failures.no_script(commit, ())
     return None
 
 
