@@ -433,6 +433,17 @@ def test_csv_has_a_row_for_each_run_or_for_each_group(december):
     assert {row["repo"]: row["runs"] for row in groups} == {"vllm": "550", "sglang": "283"}
 
 
+@pytest.mark.parametrize("sign", list("=+-@\uff1d"))
+def test_no_text_of_others_is_a_formula_or_a_control_character_in_csv(tmp_path, sign):
+    tree, text = Tree(), f"\t{sign}2 \x1b[31m\x07\x00\x9b\u202e\rend"
+    tree.add("TEST_IMPORT_ERROR", CODEX, "ab" * 20, item=f"{sign}1+cmd|calc", reason=text)
+    done = perfagents("report", tree.write(tmp_path), "--format", "csv")
+    assert (done.returncode, [c for c in done.stdout if not c.isprintable() and c != "\n"]) == (0, [])
+    [row] = csv.DictReader(StringIO(done.stdout))
+    assert row["item"] == f"'{sign}1+cmd|calc"
+    assert row["reason"] == rf"'{sign}2 \x1b[31m\x07\x00\x9b\u202e end"
+
+
 def test_damage_is_said_in_every_format_and_nothing_else_is_lost(december, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
@@ -491,7 +502,12 @@ def test_a_negative_number_is_refused(option, december):
 
 
 @pytest.mark.parametrize(
-    ("by", "said"), [("agent,colour", "'colour'"), ("time", "agent, model, repo, commit, category")]
+    ("by", "said"),
+    [
+        ("agent,colour", "'colour'"),
+        ("time", "agent, model, repo, commit, category"),
+        ("agent, model,agent", "agent is named twice"),
+    ],
 )
 def test_a_group_that_is_none_is_named(by, said, december):
     done = perfagents("report", december, "--by", by)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,17 @@ def path_not_hit(lines: int) -> Failure:
         side=Role.PATCHED,
         hint="the script does not reach the patched code: extend its experiment(), or leave this run out",
         evidence={"patched_lines": lines},
+    )
+
+
+def harness_error(error: Exception) -> Failure:
+    """A bug of ours, with its traceback: whoever met it goes on with the next run."""
+    text = str(error).splitlines() or [""]
+    return failure(
+        Category.HARNESS_ERROR,
+        f"{type(error).__name__}: {text[0]}",
+        hint="a bug of pytest-perfagents; please report it with the traceback",
+        evidence={"traceback": "".join(traceback.format_exception(error))},
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_perfagents.parsers.bounds import possible_time
 from pytest_perfagents.parsers.numbers import number
 from pytest_perfagents.parsers.script_text import seconds_in_text
 
@@ -41,7 +42,8 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class ScriptReport:
-    """What a script said of its run. ``seconds`` are per iteration; ``None`` where it measured nothing.
+    """What a script said of its run. ``seconds`` are per iteration; ``None`` where it measured nothing, or says a time
+    that cannot be one.
 
     ``error`` is the script's own text; ``target_resolved`` and ``opt_path_hit`` are ``None`` where it does
     not say. ``raw`` is the JSON object as it stood, empty for a report in words.
@@ -52,6 +54,9 @@ class ScriptReport:
     target_resolved: bool | None = None
     opt_path_hit: bool | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seconds", possible_time(self.seconds))
 
     @property
     def error_name(self) -> str:
@@ -81,6 +86,15 @@ class ScriptReport:
     def blames(self) -> bool:
         """Whether the script itself says what went wrong."""
         return self.error is not None or self.target_resolved is False
+
+    @property
+    def impossible(self) -> dict[str, float]:
+        """The times that nobody can have measured, as they stand; they count as none."""
+        told = {key: (figure, scale) for key, scale in _TIME_KEYS.items() if (figure := _positive(self.raw.get(key)))}
+        found = {key: figure for key, (figure, scale) in told.items() if possible_time(figure * scale) is None}
+        rows = self.raw.get("benchmarks")
+        mean = _benchmark_seconds(rows) if rows and isinstance(rows, list) else None
+        return found if mean is None or possible_time(mean) is not None else {**found, "the mean": mean}
 
 
 def parse_output(stdout: str) -> ScriptReport | None:

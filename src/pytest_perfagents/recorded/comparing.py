@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_perfagents.figures import times
 from pytest_perfagents.model import BASELINE, Category, Change, Comparison, Side, SideSamples, StatedTimes
+from pytest_perfagents.parsers.bounds import MOST, possible_time
 from pytest_perfagents.parsers.numbers import number
 from pytest_perfagents.recorded.records import Half
 
@@ -102,13 +103,14 @@ def _median(raw: Mapping[str, Any]) -> float | None:
 
 def _positive(value: object, scale: float) -> float | None:
     figure = number(value)
-    return figure * scale if figure is not None and figure > 0 else None
+    return possible_time(figure * scale) if figure is not None else None
 
 
 def side_of(side: Side, half: Half) -> SideSamples:
     """The side as a record states it, without samples."""
     iterations = number(half.report.raw.get("iters")) if half.report else None
-    return SideSamples(side, int(iterations or 1), (), (), stated=stated_times(half))
+    count = int(iterations) if iterations is not None and 1 <= iterations <= MOST else 1
+    return SideSamples(side, count, (), (), stated=stated_times(half))
 
 
 def contradiction(comparison: Comparison) -> str:

@@ -9,10 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from pytest_perfagents.discovery.runfolders import PATCH
+from pytest_perfagents.parsers.bounds import possible_time
 from pytest_perfagents.parsers.numbers import number
 from pytest_perfagents.parsers.script_output import ScriptReport, parse_output, report_from_json
 from pytest_perfagents.recorded.contradictions import against_itself
 from pytest_perfagents.recorded.files import Content, table, text_of, word
+from pytest_perfagents.recorded.impossible import (
+    brief,
+    exit_code,
+    impossible_duration,
+    impossible_times,
+    recorded_duration,
+)
 from pytest_perfagents.recorded.naming import Names, revision, script_of
 from pytest_perfagents.recorded.records import Evaluation, Half, Kind, Origin
 from pytest_perfagents.recorded.trees import Found
@@ -44,7 +52,7 @@ def read_evaluation(found: Found, content: Content, names: Names) -> Evaluation:
         script=script_of(said.get("test_script_path")),
         damage=content.damage or ("" if result else "holds no result"),
         contradictions=(*against, *contradictions),
-        duration_s=number(result.get("duration_s")) or 0.0,
+        duration_s=recorded_duration(result),
         folders=(found.file.parent, *_folder_of(said.get("patch_path"))),
     )
     return _evaluation(origin, result, "error_message")
@@ -70,7 +78,7 @@ def read_summary(found: Found, content: Content, names: Names) -> Evaluation | N
         has_patch=has_patch,
         damage=content.damage,
         contradictions=(*against, *contradictions),
-        duration_s=number(result.get("duration_s")) or 0.0,
+        duration_s=recorded_duration(result),
         folders=(found.file.parent,),
     )
     return _evaluation(origin, result, "error")
@@ -108,14 +116,14 @@ class _Side:
         if report is None and isinstance(output, str):
             report = parse_output(output)
         ms = number(self.result.get(f"{self.name}_ms"))
-        if report is None and ms is not None and not ms > 0:
+        if report is None and ms is not None and possible_time(ms / 1000) is None:
             report = ScriptReport(raw={f"{self.name}_ms": ms})  # a zero is no measurement, nor is less
         return Half(ms, report, self._code(table(output)))
 
     def _code(self, output: Mapping[str, Any]) -> int | None:
-        own = (number(self.result.get(f"{self.name}_{key}")) for key in _CODE_KEYS)
-        told = (number(output.get(key)) for key in _CODE_KEYS)
-        return next((int(code) for code in (*own, *told) if code is not None), None)
+        own = (exit_code(self.result.get(f"{self.name}_{key}")) for key in _CODE_KEYS)
+        told = (exit_code(output.get(key)) for key in _CODE_KEYS)
+        return next((code for code in (*own, *told) if code is not None), None)
 
 
 def _evaluation(origin: Origin, result: Mapping[str, Any], error_key: str) -> Evaluation:
@@ -132,8 +140,9 @@ def _evaluation(origin: Origin, result: Mapping[str, Any], error_key: str) -> Ev
     unpatched = _against_no_patch(origin, baseline, patched)
     against = against_itself(result, "" if unpatched else status, {"baseline": baseline, "patched": patched}, speedup)
     against += unpatched
+    impossible = (*impossible_times(result, baseline, patched), *impossible_duration(result))
     return Evaluation(
-        origin=replace(origin, contradictions=(*origin.contradictions, *against)),
+        origin=replace(origin, contradictions=brief((*origin.contradictions, *against, *impossible))),
         status=status,
         error=error.strip(),
         baseline=baseline,
@@ -162,8 +171,8 @@ def _unequal(result: Mapping[str, Any], patched: Half) -> str:
 
 def _code_of(result: Mapping[str, Any], error: str) -> int | None:
     """How the failing process ended, by a field or in the words of the evaluation."""
-    told = next((code for key in _CODE_KEYS if (code := number(result.get(key))) is not None), None)
+    told = next((code for key in _CODE_KEYS if (code := exit_code(result.get(key))) is not None), None)
     if told is not None:
-        return int(told)
+        return told
     found = _CODE.search(error)
     return int(found[1]) if found else None

@@ -42,7 +42,7 @@ from pytest_perfagents.recorded.comparing import (
 )
 from pytest_perfagents.recorded.files import TOO_LARGE
 from pytest_perfagents.recorded.limits import is_late, limit_s
-from pytest_perfagents.recorded.records import Evaluation, Half, Origin
+from pytest_perfagents.recorded.records import Evaluation, Half, Origin, Record
 
 Packages = Mapping[str, Sequence[str]]
 """The measured packages of each repository; one that is not there has its own name."""
@@ -248,9 +248,18 @@ def _measured(record: Evaluation) -> Outcome:
     )
 
 
+def harness_failed(record: Record, error: Exception) -> Outcome:
+    """The last net: what our own code could not judge."""
+    return outcome_of(record.origin, failures.harness_error(error), status=record.status, error=record.error)
+
+
 def outcome_of(origin: Origin, failure: Failure, *, status: str, error: str, **more: Any) -> Outcome:
     """A failure as the outcome of the record's run."""
-    told = {"record": str(origin.file), "recorded_status": status, "recorded_error": error[:_LINE_CHARACTERS]}
+    told = {
+        "record": str(origin.file),
+        "recorded_status": status[:_LINE_CHARACTERS],
+        "recorded_error": error[:_LINE_CHARACTERS],
+    }
     evidence = {**failure.evidence, **{name: value for name, value in told.items() if value}}
     return Outcome(
         case=Case(origin.run, origin.script),
@@ -267,7 +276,7 @@ def protocol_of(origin: Origin, *, status: str, error: str, **more: Any) -> dict
     recorded = {
         "file": str(origin.file.absolute()),
         "kind": origin.kind.value,
-        "status": status,
+        "status": status[:_LINE_CHARACTERS],
         "error": error[:_LINE_CHARACTERS],
         "damage": origin.damage,
         "contradictions": list(origin.contradictions),

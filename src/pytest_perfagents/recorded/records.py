@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_perfagents.diagnosis.serving import ServedLog
 from pytest_perfagents.model import AgentRun
+from pytest_perfagents.parsers.bounds import possible_time
 from pytest_perfagents.parsers.script_output import ScriptReport
 
 
@@ -69,7 +70,7 @@ class Half:
         """What was measured; None where nothing was, whatever the record's status says."""
         if self.report is not None:
             return self.report.seconds
-        return self.ms / 1000 if self.ms and self.ms > 0 else None
+        return possible_time(self.ms / 1000) if self.ms is not None else None
 
     @property
     def device(self) -> str:

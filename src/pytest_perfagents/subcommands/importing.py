@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pytest_perfagents.config import load_config
-from pytest_perfagents.model import UsageError
+from pytest_perfagents.model import Outcome, UsageError
 from pytest_perfagents.subcommands.options import config_option, is_absent
 from pytest_perfagents.subcommands.sections import show_section
 
@@ -41,14 +41,13 @@ def import_(
     is not needed; one that is there tells the names and packages of repositories.
     """
     from pytest_perfagents.recorded.importing import import_records
-    from pytest_perfagents.records import outcome_to_json
     from pytest_perfagents.report.json_report import imported_to_json, write_report
     from pytest_perfagents.report.notes import render_notes
     from pytest_perfagents.store import new_run_name
 
     config = None if is_absent(context, file) else load_config(file)
     imported = import_records(folders, config)
-    records = [outcome_to_json(outcome, config.outcomes if config else None) for outcome in imported.outcomes]
+    records = [_writable(outcome, config.outcomes if config else None) for outcome in imported.outcomes]
     try:
         if results is not None:
             results = results / (name or new_run_name(results))
@@ -80,3 +79,17 @@ def _store(run: Path, records: Iterable[Json]) -> None:
             f"{kept} kept; another --run NAME keeps them apart",
             err=True,
         )
+
+
+def _writable(outcome: Outcome, overrides: Mapping[str, str] | None) -> Json:
+    """The outcome as its record; of one that JSON cannot hold, that it met a bug of ours: the others are kept."""
+    from pytest_perfagents.diagnosis.failures import harness_error
+    from pytest_perfagents.jsontext import json_text
+    from pytest_perfagents.records import outcome_to_json
+
+    try:
+        record = outcome_to_json(outcome, overrides)
+        json_text(record)
+    except Exception as error:
+        return outcome_to_json(Outcome(outcome.case, None, harness_error(error)), overrides)
+    return record

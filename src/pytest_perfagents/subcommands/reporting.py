@@ -111,10 +111,12 @@ def compare(results: Sequence[Path], by: str, kind: str, rows: int, seed: int) -
 def _keys(by: str) -> list[str]:
     from pytest_perfagents.analysis.rates import KEYS
 
-    keys = list(dict.fromkeys(key.strip() for key in by.split(",") if key.strip()))
+    keys = [key.strip() for key in by.split(",") if key.strip()]
     for key in keys:
         if key not in KEYS:
             raise UsageError(f"--by: there is no {key!r}; there are {', '.join(KEYS)}")
+        if keys.count(key) > 1:
+            raise UsageError(f"--by: {key} is named twice; name each once")
     return keys
 
 
