@@ -14,6 +14,8 @@ from types import ModuleType
 
 import pytest
 import test_error_language
+import test_missing_modules
+import test_surroundings
 import test_taxonomy
 import test_unseen_records
 from test_taxonomy import agent_run, ended, judge, raised, reported
@@ -399,7 +401,14 @@ HERE = importlib.import_module(__name__)
 EXAMPLES = sorted(
     {
         text
-        for module in (test_taxonomy, test_error_language, test_unseen_records, HERE)
+        for module in (
+            test_taxonomy,
+            test_error_language,
+            test_unseen_records,
+            test_missing_modules,
+            test_surroundings,
+            HERE,
+        )
         for name, value in vars(module).items()
         if name.isupper() and name != "EXAMPLES"
         for text in strings_in(value)
