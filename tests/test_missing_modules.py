@@ -19,6 +19,7 @@ MODULES = {
     "mpl_toolkits.mplot3d": ("environment", "pip install matplotlib"),
     "google.cloud.storage": ("environment", "pip install google-cloud-storage"),
     "google.api_core.retry": ("environment", "pip install google-api-core"),
+    "cuda.bindings": ("environment", "pip install cuda-python"),
     "google.protobuf": ("environment", "pip install protobuf"),
     "nvidia.cuda_nvcc": ("environment", "pip install nvidia-cuda-nvcc-cu12"),
     "numpy._core": ("environment", 'pip install "numpy>=2"'),

@@ -14,6 +14,7 @@ from types import ModuleType
 
 import pytest
 import test_error_language
+import test_hints
 import test_missing_modules
 import test_surroundings
 import test_taxonomy
@@ -79,7 +80,7 @@ ENDS = {
     "FileNotFoundError: [Errno 2] No such file or directory: '/usr/bin/gcc'": ("BASELINE_EXCEPTION", "build-essential"),
     "AttributeError: partially initialized module 'torchvision' has no attribute 'extension' (most likely …)": (
         "BASELINE_ATTRIBUTE_ERROR",
-        "pip install --upgrade torch torchvision",
+        "pip install --no-deps torchvision==0.20.1",
     ),
     "ValueError: `rope_scaling` must be a dictionary with with two fields, `type` and `factor`, got {'factor': 8.0}": (
         "BASELINE_EXCEPTION",
@@ -109,9 +110,12 @@ ENDS = {
     "RuntimeError: GPU is required to quantize or run quantize model.": ("HARDWARE_UNAVAILABLE", "hardware"),
     "RuntimeError: The NVIDIA driver on your system is too old (found version 11040).": (
         "HARDWARE_UNAVAILABLE",
-        "hardware",
+        "update the NVIDIA driver",
     ),
-    "RuntimeError: CUDA driver version is insufficient for CUDA runtime version": ("HARDWARE_UNAVAILABLE", "hardware"),
+    "RuntimeError: CUDA driver version is insufficient for CUDA runtime version": (
+        "HARDWARE_UNAVAILABLE",
+        "update the NVIDIA driver",
+    ),
     "pynvml.NVMLError_LibraryNotFound: NVML Shared Library Not Found": ("HARDWARE_UNAVAILABLE", "hardware"),
     "RuntimeError: Failed to infer device type, please set the environment variable `VLLM_LOGGING_LEVEL=DEBUG`": (
         "HARDWARE_UNAVAILABLE",
@@ -284,6 +288,7 @@ PREPARING = {
     "the patch file is empty": "PATCH_INVALID",
     "error: vllm/gone.py: does not exist in index": "PATCH_APPLY_FAILED",
     "can't find file to patch at input line 3": "PATCH_APPLY_FAILED",
+    "can't find file to patch at input line 3\n|--- a/vllm/gone.py\n|+++ b/vllm/gone.py": "PATCH_APPLY_FAILED",
 }
 
 
@@ -405,6 +410,7 @@ EXAMPLES = sorted(
             test_taxonomy,
             test_error_language,
             test_unseen_records,
+            test_hints,
             test_missing_modules,
             test_surroundings,
             HERE,

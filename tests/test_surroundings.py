@@ -80,7 +80,10 @@ MACHINE = {
         "BASELINE_OOM",
         "memory",
     ),
-    "RuntimeError: DataLoader worker (pid 1234) is killed by signal: Killed.": ("BASELINE_OOM", "memory"),
+    "RuntimeError: DataLoader worker (pid 1234) is killed by signal: Killed.": (
+        "BASELINE_OOM",
+        "free memory of this machine",
+    ),
     "RuntimeError: DataLoader worker (pid 1234) is killed by signal: Bus error. It is possible that "
     "dataloader's workers are out of shared memory.": ("BASELINE_OOM", "--shm-size"),
     "RuntimeError: the workers are out of shared memory. Please try to raise your shared memory limit.": (
@@ -96,7 +99,7 @@ MACHINE = {
         "BASELINE_IMPORT_ERROR",
         "LD_PRELOAD=/x/sklearn/libgomp.so.1",
     ),
-    "OSError: [Errno 12] Nicht genügend Hauptspeicher verfügbar": ("BASELINE_OOM", "memory"),
+    "OSError: [Errno 12] Nicht genügend Hauptspeicher verfügbar": ("BASELINE_OOM", "free memory of this machine"),
     "OSError: [Errno 13] Keine Berechtigung: '/root/.cache'": ("BASELINE_EXCEPTION", "writable"),
     "OSError: [Errno 28] Auf dem Gerät ist kein Speicherplatz mehr verfügbar": ("BASELINE_EXCEPTION", "disk space"),
     "OSError: [Errno 24] Zu viele offene Dateien": ("BASELINE_EXCEPTION", "ulimit -n"),

@@ -14,7 +14,6 @@ DISTRIBUTIONS = {
     "attr": "attrs",
     "bs4": "beautifulsoup4",
     "causal_conv1d": "causal-conv1d --no-build-isolation",
-    "cuda": "cuda-python",
     "cupy": "cupy-cuda12x",
     "cutlass": "nvidia-cutlass-dsl",
     "cv2": "opencv-python-headless",
@@ -54,6 +53,7 @@ DISTRIBUTIONS = {
 
 # Packages of many distributions, each of which brings one folder of it; None stands for a name made of the module's.
 _SHARED: dict[str, str | None] = {
+    "cuda": "cuda-python",
     "google": "protobuf",
     "google.auth": "google-auth",
     "google.oauth2": "google-auth",

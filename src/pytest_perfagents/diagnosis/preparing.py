@@ -41,7 +41,7 @@ RULES: tuple[tuple[Category, re.Pattern[str], str, str], ...] = (
         Category.IMAGE_UNAVAILABLE,
         re.compile(r"(?i)missing parent_commit|cannot determine (?:the )?baseline image"),
         "has no container image, since nothing says which commit it is: {0}",
-        "give parent_commit of this commit in benchmark_mode_mapping.json, then run it again",
+        "give parent_commit of this commit{known} in benchmark_mode_mapping.json, then run it again",
     ),
     (
         Category.GIT_WORKTREE_FAILED,
@@ -86,17 +86,59 @@ def not_prepared(text: str, commit: Commit) -> Failure | None:
         if found := pattern.search(text):
             start, end = text.rfind("\n", 0, found.start()) + 1, text.find("\n", found.end())
             line = one_line(text[start : end if end >= 0 else None], _LINE_CHARACTERS)
-            names = {"repo": commit.repo, "parent": commit.parent[:8] or commit.short}
+            known = f", which another record says is {commit.parent}," if commit.parent else ""
+            names = {"repo": commit.repo, "parent": _missing(line, commit), "known": known}
+            at = _at(text, found) if category is Category.PATCH_APPLY_FAILED else ""
             return Failure(
                 category,
                 default_stage(category),
-                f"{_SIDES[category]} {reason.replace('{0}', line)}",
+                f"{_SIDES[category]} {reason.replace('{0}', line)}{at}",
                 Role(_SIDES[category]),
                 default_blame(category),
                 hint.format(**names),
                 {"line": line, "cause": _cause(category, found, names)},
             )
     return None
+
+
+# A commit as git names it where it does not have it.
+_NAMED = re.compile(
+    r"(?i)(?:invalid reference|valid object name|bad object|not a tree|bad revision|ambiguous argument):?\s+"
+    r"['\"]?(?P<commit>[0-9a-f]{7,64})\b"
+)
+# What patch(1) says of the file that it is at, dry or not, and of one that it does not find.
+_FILE = re.compile(r"(?m)^(?:patching|checking) file '?(?P<file>[^'\n]{1,300}?)'?$")
+_NO_FILE = re.compile(r"can't find file to patch\b")
+_HEADER = re.compile(r"(?m)^\|?(?P<mark>diff --git|---|\+\+\+) (?:[ab]/)?(?P<file>\S{1,300})")
+_HEADER_CHARACTERS = 2_000
+
+
+def _missing(line: str, commit: Commit) -> str:
+    """The commit that git says it lacks, else the one before the human's."""
+    named = _NAMED.search(line)
+    if named is None:
+        return commit.parent[:8] or commit.short
+    full = next((each for each in (commit.parent, commit.human) if each.startswith(named["commit"][:40])), "")
+    return full[:8] or named["commit"]
+
+
+def _at(text: str, found: re.Match[str]) -> str:
+    """The file that patch(1) was at, and the one that it did not find, in words; empty where the log names none."""
+    lost = _NO_FILE.search(text)
+    files = [each["file"] for each in _FILE.finditer(text, 0, found.start())]
+    at = f" in {files[-1]}" if files and (lost is None or lost.start() != found.start()) else ""
+    name = _sought_file(text[lost.end() : lost.end() + _HEADER_CHARACTERS]) if lost else ""
+    return f"{at}; {name} is not there" if name else at
+
+
+def _sought_file(header: str) -> str:
+    """The file in the head of a hunk, as patch(1) repeats it: the new name, unless the patch removes the file."""
+    name = ""
+    for found in _HEADER.finditer(header):
+        name = found["file"] if found["file"] != "/dev/null" else name
+        if found["mark"] == "+++":
+            break
+    return name
 
 
 _SIDES = {

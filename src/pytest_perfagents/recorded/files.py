@@ -9,7 +9,6 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,9 @@ import msgspec
 
 LARGEST = 256 * 2**20
 """Of a file with more bytes than this only the beginning is looked at."""
+
+TOO_LARGE = "is larger than"
+"""How the damage of such a file begins: nothing in it is broken."""
 
 _SECTIONS = ("metadata", "result", "evaluation", "meta", "commits", "agent", "metrics", "baseline_output")
 _SCALAR = re.compile(r'"(?P<key>\w{2,40})"\s*:\s*(?P<value>"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|true|false|null)')
@@ -31,15 +33,19 @@ class Content:
     damage: str = ""
 
 
-def read_json(file: Path) -> Content:
-    """The object in ``file``; of a damaged one, what can be saved. Never raises for what is in it."""
+def read_json(file: Path, largest: int = LARGEST) -> Content:
+    """The object in ``file``; of a damaged one, what can be saved. Never raises for what is in it.
+
+    Of more than ``largest`` bytes only those are read.
+    """
     try:
-        data = _bytes(file)
+        data = _bytes(file, largest + 1)
     except OSError as error:
         return Content({}, f"cannot be read ({error.strerror or error})")
     if not data.strip():
         return Content({}, "is empty")
-    damage = f"is larger than {LARGEST // 2**20} MB and was read to there" if len(data) > LARGEST else ""
+    damage = f"{TOO_LARGE} {_in_words(largest)}, and was read to there" if len(data) > largest else ""
+    data = data[:largest]
     try:
         fields = msgspec.json.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -49,13 +55,18 @@ def read_json(file: Path) -> Content:
     return Content(fields, damage)
 
 
-def _bytes(file: Path) -> bytes:
+def _in_words(size: int) -> str:
+    """``256 MiB``; bytes where it is less than one."""
+    return f"{size / 2**20:g} MiB" if size >= 2**20 else f"{size} bytes"
+
+
+def _bytes(file: Path, most: int) -> bytes:
     handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO must not keep us waiting
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError(0, "it is no file")
     with os.fdopen(handle, "rb") as opened:
-        return opened.read(LARGEST + 1)
+        return opened.read(most)
 
 
 def _leniently(data: bytes, damage: str) -> tuple[Any, str]:
@@ -70,8 +81,8 @@ def _leniently(data: bytes, damage: str) -> tuple[Any, str]:
         told = str(error).splitlines()[0]
     saved = _closed(text)
     if saved is not None:
-        return saved, f"breaks off after {len(data)} bytes"
-    return _picked(text), f"is no valid JSON ({told})"
+        return saved, damage or f"breaks off after {len(data)} bytes"
+    return _picked(text), damage or f"is no valid JSON ({told})"
 
 
 def _closed(text: str) -> Any:
@@ -147,14 +158,3 @@ def text_of(value: object) -> str:
     if value is None or isinstance(value, bool):
         return ""
     return value if isinstance(value, str) else json.dumps(value, default=str)
-
-
-def number(value: object) -> float | None:
-    """A finite number, or None."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        value = float(value)
-    except OverflowError:
-        return None
-    return value if isfinite(value) else None

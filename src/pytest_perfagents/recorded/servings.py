@@ -10,7 +10,8 @@ from typing import Any
 
 from pytest_perfagents.diagnosis.serving import ServedLog
 from pytest_perfagents.parsers.benchmarks import read_benchmark
-from pytest_perfagents.recorded.files import Content, number, read_json, table, text_of, word
+from pytest_perfagents.parsers.numbers import number
+from pytest_perfagents.recorded.files import Content, read_json, table, text_of, word
 from pytest_perfagents.recorded.naming import UNKNOWN, Names, revision
 from pytest_perfagents.recorded.records import Kind, Note, Origin, Serving
 from pytest_perfagents.recorded.trees import PLAN, Found
@@ -35,7 +36,7 @@ def read_serving(found: Found, content: Content, names: Names, plans: Plans) -> 
     if not human.startswith(found.commit) and not found.commit.startswith(human):
         against.append(f"it says commit {human[:8]}, its name {found.commit}: the record counts")
     plan = plans.get(human[:8], {})
-    parent = revision(fields.get("parent_commit"), "parent_commit", against)
+    parent = revision(fields.get("parent_commit") or plan.get("parent_commit"), "parent_commit", against)
     log, metrics = _log(fields), _metrics(fields)
     unread = _in_its_output(fields) if "agent" not in metrics else {}
     if unread:

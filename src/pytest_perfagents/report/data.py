@@ -32,6 +32,7 @@ def _table(table: Table) -> dict[str, Any]:
         "columns": [{"title": column.title, "kind": column.kind.value} for column in table.columns],
         "rows": table.rows,
         "of": table.count,
+        "note": table.note,
     }
 
 
