@@ -15,6 +15,8 @@ from types import ModuleType
 import pytest
 import test_error_language
 import test_hints
+import test_missing_modules
+import test_surroundings
 import test_taxonomy
 import test_unseen_records
 from test_taxonomy import agent_run, ended, judge, raised, reported
@@ -404,7 +406,15 @@ HERE = importlib.import_module(__name__)
 EXAMPLES = sorted(
     {
         text
-        for module in (test_taxonomy, test_error_language, test_unseen_records, test_hints, HERE)
+        for module in (
+            test_taxonomy,
+            test_error_language,
+            test_unseen_records,
+            test_hints,
+            test_missing_modules,
+            test_surroundings,
+            HERE,
+        )
         for name, value in vars(module).items()
         if name.isupper() and name != "EXAMPLES"
         for text in strings_in(value)

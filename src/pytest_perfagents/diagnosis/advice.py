@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_perfagents.diagnosis.binaries import BINARIES
+from pytest_perfagents.diagnosis.drivers import DRIVERS
 from pytest_perfagents.diagnosis.installed import UNMATCHED, with_log
+from pytest_perfagents.diagnosis.installing import WANTED
 from pytest_perfagents.diagnosis.kinds import OUT_OF_MEMORY, SERVED, memory_hint
+from pytest_perfagents.diagnosis.limits import LIMITS
 from pytest_perfagents.diagnosis.memory import lacking_memory
-from pytest_perfagents.diagnosis.modules import (
-    absent_at_commit,
-    is_compiled,
-    missing_build,
-    missing_module,
-)
+from pytest_perfagents.diagnosis.modules import absent_at_commit, is_compiled, missing_build, missing_module
 from pytest_perfagents.diagnosis.patterns import either
+from pytest_perfagents.diagnosis.pythons import is_pythons, name_of_python
 from pytest_perfagents.diagnosis.surroundings import SURROUNDINGS
 from pytest_perfagents.diagnosis.types import Advice, Place, Raised, Rule, fixed
 from pytest_perfagents.diagnosis.unavailable import unavailable_module
@@ -24,8 +23,11 @@ from pytest_perfagents.model import Blame
 
 MODULE = re.compile(r"No module named '?(?P<module>\w+(?:\.\w+)*)")
 
-# A source checkout has no generated version file: vLLM says so and goes on.
-_HARMLESS = re.compile(r"No module named '\w+\._version'")
+# A source checkout has no generated version file: vLLM says so and goes on, so that it is no cause of what came after.
+_HARMLESS = re.compile(r"No module named '\w+\.(?:_version|commit_id)'")
+
+# Operators that torch itself registers.
+_OF_TORCH = frozenset({"aten", "prim", "prims", "c10d", "c10d_functional", "_c10d_functional", "quantized", "symm_mem"})
 # What the configuration sets for our own runs has no part in a server's.
 _OUR_SETTING = either(
     r" \([^()]*\[repos\.[^()]*\)",
@@ -53,7 +55,7 @@ def _for_a_server(hint: str) -> str:
 
 def _known(chain: Sequence[Raised], place: Place) -> Advice | None:
     for raised in reversed(chain):
-        if _HARMLESS.search(raised.line):
+        if _HARMLESS.search(raised.line) and raised is not chain[0]:
             continue
         for pattern, advice in RULES:
             if found := pattern.search(raised.line):
@@ -86,6 +88,8 @@ def _metadata(found: re.Match[str], place: Place) -> Advice:
 def _name(found: re.Match[str], place: Place) -> Advice:
     """``cannot import name 'Y' from 'Z'`` and ``module 'Z' has no attribute 'Y'``: whose is Z?"""
     name, module = found["name"], found["module"]
+    if is_pythons(module) and not place.measures(module):
+        return name_of_python(name, module, place)
     if not place.measures(module):
         return _other_version(name, module)
     if is_compiled(name):
@@ -109,8 +113,17 @@ def _other_version(name: str, module: str) -> Advice:
 
 
 def _operator(found: re.Match[str], place: Place) -> Advice:
-    package = place.packages[0] if place.packages else place.repo
-    return missing_build(f"{package}.{found['name']}", place)
+    """``torch.ops.<name>``: torch's own, those of a package of that name, or the measured package's."""
+    name, operator = found["name"], f"{found['name']}::{found['of']}"
+    if name in _OF_TORCH:
+        return _other_version(operator, "torch")
+    if place.measures(name):
+        reason = f"calls the operator {operator}, which nothing of {name} has registered"
+        return absent_at_commit(reason, f"call {operator}", place)
+    if is_compiled(name):
+        package = place.packages[0] if place.packages else place.repo
+        return missing_build(f"{package}.{name}", place)
+    return replace(missing_module(name, place), reason=f"needs the operator {operator}, which {name} brings")
 
 
 def _interface(found: re.Match[str], place: Place) -> Advice:
@@ -138,7 +151,10 @@ def _said_to_install(found: re.Match[str], place: Place) -> Advice:
 RULES: tuple[Rule, ...] = (
     (re.compile(r"No package metadata was found for '?(?P<package>[\w.-]+)"), _metadata),
     (
-        re.compile(r"operator torchvision::nms does not exist|partially initialized module 'torchvision'"),
+        either(
+            r"operator torchvision::nms does not exist|partially initialized module 'torchvision'",
+            r"'_OpNamespace' 'torchvision'",
+        ),
         fixed(
             "cannot import torchvision, which does not match the installed torch",
             "install the torchvision that goes with the installed torch, and leave torch as it is: 0.(N + 15).P for "
@@ -191,7 +207,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     (MODULE, _module),
-    (re.compile(r"'_OpNamespace' '(?P<name>\w+)' object has no attribute"), _operator),
+    (re.compile(r"'_OpNamespace' '(?P<name>\w+)' object has no attribute '(?P<of>\w+)'"), _operator),
     *BINARIES,
     (
         re.compile(
@@ -207,6 +223,9 @@ RULES: tuple[Rule, ...] = (
         ),
         _name,
     ),
+    *DRIVERS,
+    *LIMITS,
+    *WANTED,
     (OUT_OF_MEMORY, _memory),
     *SURROUNDINGS,
     (

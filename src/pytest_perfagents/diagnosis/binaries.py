@@ -7,6 +7,12 @@ import re
 from pytest_perfagents.diagnosis.patterns import either
 from pytest_perfagents.diagnosis.types import Rule, fixed
 
+# Source: NumPy 2.0.0 release notes, "New Features" and "NumPy 2.0 Python API removals".
+_NUMPY_2 = (
+    "trapezoid|astype|matrix_transpose|vecdot|concat|permute_dims|pow|a(?:cos|cosh|sin|sinh|tan|tan2|tanh)|isdtype|"
+    "bitwise_(?:count|invert|left_shift|right_shift)|unique_(?:all|counts|inverse|values)|unstack|matvec|vecmat|"
+    "cumulative_(?:sum|prod)"
+)
 BINARIES: tuple[Rule, ...] = (
     (
         re.compile(r"undefined symbol: \w+"),
@@ -28,6 +34,25 @@ BINARIES: tuple[Rule, ...] = (
     (
         re.compile(r"Expected 96 from C header, got 88"),
         fixed("needs NumPy 2", 'pip install "numpy>=2"', "need NumPy 2"),
+    ),
+    (
+        either(
+            rf"module 'numpy' has no attribute '(?:{_NUMPY_2})'",
+            rf"cannot import name '(?:{_NUMPY_2})' from 'numpy'",
+        ),
+        fixed("needs NumPy 2", 'pip install "numpy>=2"', "need NumPy 2"),
+    ),
+    (
+        re.compile(r"module 'numpy' has no attribute '(?P<name>float(?:96|128)|complex(?:192|256))'"),
+        fixed(
+            "wants numpy.{name}, which NumPy has on some platforms only",
+            "run it on Linux on x86-64, or let it take numpy.longdouble",
+            "need a platform with numpy.{name}",
+        ),
+    ),
+    (
+        re.compile(r"module 'numpy' has no attribute '(?:bool|int|float|complex|object|str|long|unicode|typeDict)'"),
+        fixed("needs an older NumPy", 'pip install "numpy<1.24"', "need an older NumPy"),
     ),
     (
         either(

@@ -7,6 +7,9 @@ import re
 FRAME = re.compile(r'^[ |]*File "(?P<file>[^"<\n][^"\n]*)", line (?P<line>\d+)', re.MULTILINE)
 """Of a traceback, where it names a file: code that has none, such as ``<string>``, is no place to look at."""
 
+FRAME_IN_LOG = re.compile(r'\bFile "(?P<file>[^"<\n][^"\n]*)", line (?P<line>\d+)')
+"""The same where each line of a traceback stands behind a log's prefix."""
+
 # Python's own library and installed packages: nobody mends those for the script's sake.
 _FOREIGN = re.compile(r"/lib/python3|/(?:site|dist)-packages/|\.zip/")
 _WORKSPACE = re.compile(r".*/sessions/\w+/w/[^/]+/")

@@ -9,13 +9,14 @@ from pytest_perfagents.diagnosis.patterns import either
 _MAIN = either(
     r"^(?:MemoryError|_?ArrayMemoryError|bad_alloc)\b|std::bad_alloc",
     r"DefaultCPUAllocator|(?i:cannot allocate memory)|Unable to allocate [\d.]+ \w+ for an",
+    r"\[Errno 12\]|DataLoader worker [^\n]*killed by signal",
 )
 _CACHE = either(
     r"No available memory for the cache blocks|larger than the available KV cache memory",
     r"larger than the maximum number of tokens that can be stored in KV cache",
 )
 _TAKEN = re.compile(r"Free memory on device[^\n]* is less than")
-_GPU = re.compile(r"(?i)\b(?:cuda|hip|xpu|gpu|cublas|cudnn|nccl|triton)(?![a-z])")
+_GPU = re.compile(r"(?i)\b(?:cuda|hip|xpu|gpu|cublas|cudnn|nccl|triton|device ordinal)(?![a-z])")
 
 _LOWER = "lower max_model_len, or take a GPU with more memory"
 HINTS: tuple[tuple[re.Pattern[str], str, str], ...] = (

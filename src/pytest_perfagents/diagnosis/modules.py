@@ -5,71 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from pytest_perfagents.diagnosis.distributions import ELSEWHERE, install, shared_package
 from pytest_perfagents.diagnosis.kinds import hint_of_server
+from pytest_perfagents.diagnosis.pythons import is_pythons, missing_of_python
 from pytest_perfagents.diagnosis.types import Advice, Place
 from pytest_perfagents.model import Blame, Role
 
-# Import name -> what installs it, where the two differ (PyPI takes "-" and "_" for the same).
-DISTRIBUTIONS = {
-    "cv2": "opencv-python-headless",
-    "PIL": "pillow",
-    "yaml": "pyyaml",
-    "sklearn": "scikit-learn",
-    "skimage": "scikit-image",
-    "bs4": "beautifulsoup4",
-    "dotenv": "python-dotenv",
-    "dateutil": "python-dateutil",
-    "multipart": "python-multipart",
-    "zmq": "pyzmq",
-    "git": "GitPython",
-    "attr": "attrs",
-    "jwt": "PyJWT",
-    "fitz": "PyMuPDF",
-    "grpc": "grpcio",
-    "google": "protobuf",
-    "pkg_resources": '"setuptools<81"',
-    "IPython": "ipython",
-    "pynvml": "nvidia-ml-py",
-    "flashinfer": "flashinfer-python",
-    "flash_attn": "flash-attn --no-build-isolation",
-    "sgl_kernel": "sgl-kernel",
-    "cutlass": "nvidia-cutlass-dsl",
-    "lmformatenforcer": "lm-format-enforcer",
-    "torch_xla": "torch-xla",
-    "intel_extension_for_pytorch": "intel-extension-for-pytorch",
-}
-
-# Modules that only some versions have; the pin is one that did.
-_VERSIONS = (
-    ("outlines.fsm", '"outlines>=0.0.44,<0.1"'),
-    ("outlines.caching", '"outlines<0.1"'),
-    ("outlines_core.fsm", '"outlines-core<0.2"'),
-    ("pkg_resources", '"setuptools<81"'),
-)
-
-# Not on the package index under any name.
-_ELSEWHERE = {
-    "transformers_neuronx": "it is part of the AWS Neuron SDK and needs that hardware",
-    "deep_ep": "build DeepEP from github.com/deepseek-ai/DeepEP; it needs NVIDIA GPUs",
-    "deep_gemm": "build DeepGEMM from github.com/deepseek-ai/DeepGEMM; it needs an NVIDIA GPU",
-    "habana_frameworks": "it is part of Intel Gaudi's software and needs that hardware",
-    "torch_npu": "it is part of Huawei Ascend's software and needs that hardware",
-    "amdsmi": "it comes with ROCm (/opt/rocm/share/amd_smi) and needs an AMD GPU",
-}
-
-_GONE_FROM_PYTHON = {
-    "distutils": "3.11",
-    "imp": "3.11",
-    "asynchat": "3.11",
-    "asyncore": "3.11",
-    "cgi": "3.12",
-    "pipes": "3.12",
-}
 _REPOSITORY_FOLDERS = frozenset(
     {"benchmark", "benchmarks", "test", "tests", "scripts", "examples", "tools", "conftest"}
 )
+# A file beside the script or in a folder of the repository; what PyPI has by such a name is another.
+_OWN_FILES = re.compile(r"(?:test|bench|benchmark)_\w+|utils?|helpers?|common|config|backend_request_func")
 _COMPILED = re.compile(r"_\w*C|_C_\w+|cuda_utils|cumem_allocator|vllm_flash_attn\w*|\w+_ext")
-_GENERATED = re.compile(r"_version|\w+_pb2(?:_grpc)?|_build_info")
+_GENERATED = re.compile(r"_version|commit_id|\w+_pb2(?:_grpc)?|_build_info")
 
 
 PERHAPS_HUMAN = "perhaps the script calls an API of the human commit; guard it"
@@ -87,15 +35,6 @@ def is_target(module: str, place: Place) -> bool:
     return "." in module and place.measures(module) and not is_compiled(module)
 
 
-def install(module: str) -> str:
-    """The command that brings an import name."""
-    for beginning, pin in _VERSIONS:
-        if module == beginning or module.startswith(beginning + "."):
-            return f"pip install {pin}"
-    top = module.split(".")[0]
-    return f"pip install {DISTRIBUTIONS.get(top, top)}"
-
-
 def missing_module(module: str, place: Place) -> Advice:
     """What ``No module named '<module>'`` asks for."""
     top = module.split(".")[0]
@@ -105,13 +44,14 @@ def missing_module(module: str, place: Place) -> Advice:
         hint = f"no package to install: {top}/ is a folder of the repository, whose root is not on the path"
         reason = f"needs {module!r}, a file of the repository itself"
         return Advice(reason, hint, f"need {module}", Blame.SCRIPT, module)
-    if top in _GONE_FROM_PYTHON:
-        last = _GONE_FROM_PYTHON[top]
-        hint = f"set python of [repos.{place.repo}] to Python {last}, the last that has it"
-        hint = f"serve it with Python {last}, the last that has it" if place.served else hint
-        reason = f"needs module {module!r}, which this Python no longer has"
-        return Advice(reason, hint, f"need {module}", Blame.ENVIRONMENT, module)
-    where = "not installed" if "." not in module else f"not installed, or not in the installed version of {top}"
+    if _OWN_FILES.fullmatch(top):
+        reason = f"needs {module!r}, a file of the script's or the repository's own"
+        hint = f"no package to install (one of that name is another): put the folder that holds {top} on the path"
+        return Advice(reason, hint, f"need {module}", Blame.SCRIPT, module)
+    if is_pythons(module):
+        return missing_of_python(module, place)
+    is_whole = "." not in module or shared_package(module) is not None
+    where = "not installed" if is_whole else f"not installed, or not in the installed version of {top}"
     hint = _install_hint(module)
     if place.patch_did_it:
         hint = f"the patch needs it and the baseline does not; to give it a chance: {hint}"
@@ -121,8 +61,10 @@ def missing_module(module: str, place: Place) -> Advice:
 
 def _install_hint(module: str) -> str:
     top, command = module.split(".")[0], install(module)
-    if top in _ELSEWHERE:
-        return _ELSEWHERE[top]
+    if top in ELSEWHERE:
+        return ELSEWHERE[top]
+    if shared_package(module):
+        return command
     if "." in module and command == f"pip install {top}":
         return f"install the {top} of the commit's day, which has {module}; if there is none at all: {command}"
     return f"{command} (of the commit's day: others do not have {module})" if "." in module else command

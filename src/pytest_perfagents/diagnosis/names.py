@@ -87,15 +87,15 @@ def misspelling(facts: Facts, finding: Finding) -> Misspelling:
     chain, advice = finding.chain, finding.advice
     if facts.place.role is Role.PATCHED or (advice is not None and advice.blame is not Blame.SCRIPT):
         return Misspelling()
-    told = "\n".join([_printed(facts), *(sought(raised.message) for raised in chain)])
+    told = "\n".join([printed(facts), *(sought(raised.message) for raised in chain)])
     question, said = _known_to_the_source(facts, chain) or _guessed_by_python(told) or ("", "")
     frame = _innermost_frame(told, said) if question else None
-    if frame is None or frame["file"] == _script(told) or _is_of_a_class_in(_script(told), said, facts):
+    if frame is None or frame["file"] == script_in(told) or is_of_a_class_in(script_in(told), said, facts):
         return Misspelling(question)
     return _by_file(frame, facts.place, question)
 
 
-def _printed(facts: Facts) -> str:
+def printed(facts: Facts) -> str:
     """Where tracebacks stand."""
     execution = facts.execution
     printed = f"{execution.stdout}\n{execution.stderr}" if execution is not None else ""
@@ -126,13 +126,13 @@ def _innermost_frame(told: str, said: str) -> re.Match[str] | None:
     return next(reversed(list(FRAME.finditer(told, 0, max(told.find(said), 0)))), None)
 
 
-def _script(told: str) -> str:
+def script_in(told: str) -> str:
     """The file where the last traceback begins: that of an exception beneath may begin further down."""
     found = FRAME.search(told, max(told.rfind(_TRACEBACK), 0))
     return found["file"] if found else ""
 
 
-def _is_of_a_class_in(script: str, said: str, facts: Facts) -> bool:
+def is_of_a_class_in(script: str, said: str, facts: Facts) -> bool:
     """Whether an attribute was wanted of a class of the script's own: it may stand in for one of the package."""
     found = _OBJECT.search(said)
     if found is None or found["name"] not in facts.names_in(script):

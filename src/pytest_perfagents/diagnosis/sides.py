@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from pytest_perfagents.diagnosis.advice import MODULE, advise
+from pytest_perfagents.diagnosis.installing import pip_failed
 from pytest_perfagents.diagnosis.kinds import HARDWARE, hint_of_kind, kind_of, raised_in_words
 from pytest_perfagents.diagnosis.names import asking_first, misspelling, misspelt_function, names_in_file, wants_data
 from pytest_perfagents.diagnosis.patterns import one_line
@@ -25,6 +26,7 @@ from pytest_perfagents.diagnosis.taxonomy import default_blame, default_stage
 from pytest_perfagents.diagnosis.tracebacks import chain_in_text, chain_of_error
 from pytest_perfagents.diagnosis.types import Evidence, Facts, Finding, Place, Raised
 from pytest_perfagents.diagnosis.unavailable import unavailable_module
+from pytest_perfagents.diagnosis.versions import of_versions
 from pytest_perfagents.model import Blame, Category, Ending, Execution, Failure, Role, Stage
 from pytest_perfagents.parsers.script_output import parse_output
 
@@ -141,6 +143,8 @@ def _raised(facts: Facts) -> Finding | None:
         return None
     chain = (*facts.raised, *_swallowed_beneath(facts))
     ended, kind, advice = chain[0], kind_of(chain[0]), advise(chain, facts.place, facts.log)
+    if advice is None or advice.blame is not Blame.ENVIRONMENT:
+        advice = of_versions(facts, chain) or advice
     category = Category.HARDWARE_UNAVAILABLE if kind == HARDWARE else facts.place.category(kind)
     reason = f"ended in {ended}"
     if advice is None and len(chain) > 1:
@@ -264,6 +268,7 @@ RULES: tuple[Callable[[Facts], Finding | None], ...] = (
     _timed_out,
     killed,
     reported,
+    pip_failed,
     _raised,
     _swallowed,
     path_not_hit,

@@ -27,8 +27,8 @@ _MEMORY = (
     "or make the script's workload smaller"
 )
 _CRASH = (
-    "run it with python -X faulthandler to see where; compiled files that do not match this torch "
-    "or Python end like this"
+    "run it with python -X faulthandler to see where: in what the script hands to compiled code, or in compiled files "
+    "that do not match this torch or Python"
 )
 _OUTSIDE = "run it again, and see what ends processes on this machine"
 _HERE = Blame.ENVIRONMENT

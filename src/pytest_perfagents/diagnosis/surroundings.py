@@ -5,15 +5,29 @@ from __future__ import annotations
 import re
 
 from pytest_perfagents.diagnosis.patterns import either
-from pytest_perfagents.diagnosis.types import Rule, fixed
+from pytest_perfagents.diagnosis.types import Advice, Place, Rule, fixed
+from pytest_perfagents.model import Blame, Role
+
+
+def _no_server(found: re.Match[str], place: Place) -> Advice:
+    """``Connection refused``: the network works, and nobody listens there."""
+    address = ":".join(filter(None, (found["host"], found["port"]))) or "the address that it connects to"
+    hint = f"start the server that should listen at {address} before the run, and see in its log why it is not there"
+    reason = f"talks to a server at {address}, and nothing answers there"
+    may_be_patch = place.role is Role.PATCHED  # that ended the server
+    return Advice(reason, hint, "need a server", None if may_be_patch else Blame.ENVIRONMENT)
+
 
 SURROUNDINGS: tuple[Rule, ...] = (
     (
-        re.compile(r"(?P<file>lib(?!cuda\.)[\w.+-]+\.so[\w.]*): cannot open shared object file"),
+        either(
+            r"^(?:ImportError|OSError): (?P<file>lib(?!cuda\.)[\w.+-]+\.so[\w.]*): \S",
+            r"(?P<same>lib(?!cuda\.)[\w.+-]+\.so[\w.]*): cannot open shared object file",
+        ),
         fixed(
-            "needs the shared library {file}",
-            "install what brings {file}: for libcudart and its kin the CUDA version that torch was built for",
-            "need {file}",
+            "needs the shared library {file}{same}",
+            "install what brings {file}{same}: for libcudart and its kin the CUDA version that torch was built for",
+            "need {file}{same}",
         ),
     ),
     (
@@ -30,9 +44,18 @@ SURROUNDINGS: tuple[Rule, ...] = (
     ),
     (
         either(
+            r"(?:\bhost[= ]'?|\('|//)(?P<host>localhost|127\.0\.0\.1|0\.0\.0\.0|::1)\b(?:', port=|', |:)(?P<port>\d+)?"
+            r"[^\n]*(?:refused|failed|Max retries exceeded)",
+            r"^(?![^\n]*(?i:https))[^\n]*(?:(?i:connection refused)|\[Errno 111\])",
+        ),
+        _no_server,
+    ),
+    (
+        either(
             r"couldn't connect to 'https|Max retries exceeded|Temporary failure in name resolution",
             r"LocalEntryNotFoundError|outgoing traffic has been disabled|offline mode is enabled",
             r"429 Client Error|HTTPSConnectionPool\([^)\n]*\): Read timed out",
+            r"Network is unreachable|\[Errno (?:101|113|-2|-3)\]|All connection attempts failed",
             flags=re.IGNORECASE,
         ),
         fixed(
@@ -42,7 +65,7 @@ SURROUNDINGS: tuple[Rule, ...] = (
         ),
     ),
     (
-        re.compile(r"\[Errno 13\] Permission denied: '(?P<path>[^']+)'"),
+        re.compile(r"\[Errno 13\] [^:\n]+: '(?P<path>[^']+)'"),
         fixed(
             "may not use {path}",
             "measured code may write only in its own worktree, HOME and TMP, and reads no other worktree, result or "
@@ -51,7 +74,7 @@ SURROUNDINGS: tuple[Rule, ...] = (
         ),
     ),
     (
-        re.compile(r"No space left on device"),
+        re.compile(r"No space left on device|\[Errno 28\]"),
         fixed(
             "ran out of disk space",
             "free some disk space, or set cache of [perfagents] to a larger disk",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_perfagents.diagnosis.modules import DISTRIBUTIONS
+from pytest_perfagents.diagnosis.distributions import DISTRIBUTIONS
 from pytest_perfagents.diagnosis.patterns import either, sought
 
 # Whole sentences: what is not available here, or for that, is something else than a module.
