@@ -39,6 +39,8 @@ def _flags(starts: Sequence[PairedStart]) -> Iterator[str]:
     yield from filter(None, [integrity.first_call_flag(_calls(sides[0]), _calls(sides[1]))])
     if clock == "cpu":
         yield from filter(None, [clocks.disagreement(*pair, clocks.FLAGGED, clocks.LEAST_FLAGGED)])
+    times = ((each.cpu_s if clock == "cpu" else each.wall_s) for each in pair)
+    yield from filter(None, [clocks.standing_out(*times)])
 
 
 def _costs(side: Sequence[Any], clock: str, calls: int) -> shifts.Costs:

@@ -45,7 +45,8 @@ three values each; its own values are longer (100 ms). All of them read the wall
 a ratio is their lower bound over our upper bound."""
 
 FLAGS_TEXT = """What is said of work that moved out of the calls, of CPU time beside them, of a gain that first calls do
-not show, and of clocks that disagree ([measurement.md](measurement.md#is-the-time-honest)). Nothing moved here: every
+not show, of turns and starts that stand out, and of clocks that disagree
+([measurement.md](measurement.md#is-the-time-honest)). Nothing moved here: every
 flag is a false one. No side of a start is used twice in a line; starts recorded without these figures are left out."""
 
 SIMULATION_TEXT = """The protocol with its looks and its stopping, on noise made turn by turn
