@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_perfagents.diagnosis.binaries import BINARIES
-from pytest_perfagents.diagnosis.kinds import OUT_OF_MEMORY, hint_of_kind
+from pytest_perfagents.diagnosis.groups import Rank
+from pytest_perfagents.diagnosis.kinds import OUT_OF_MEMORY, hint_of_kind, kind_of
 from pytest_perfagents.diagnosis.modules import absent_at_commit, is_compiled, missing_build, missing_module
 from pytest_perfagents.diagnosis.patterns import either
 from pytest_perfagents.diagnosis.surroundings import SURROUNDINGS
@@ -31,6 +32,15 @@ def advise(chain: Sequence[Raised], place: Place) -> Advice | None:
         if raised.type == "ModuleNotFoundError" and raised.module:
             return missing_module(raised.module, place)
     return None
+
+
+def by_knowledge(place: Place) -> Rank:
+    """Ranks exceptions: first those that advice is known for, then those of a kind."""
+
+    def rank(raised: Raised) -> int:
+        return 2 if advise((raised,), place) else int(kind_of(raised) != "EXCEPTION")
+
+    return rank
 
 
 def _module(found: re.Match[str], place: Place) -> Advice:

@@ -14,6 +14,7 @@ from pytest_perfagents.diagnosis import failures
 from pytest_perfagents.diagnosis.kinds import kind_of, raised_in_words
 from pytest_perfagents.diagnosis.preparing import not_prepared
 from pytest_perfagents.diagnosis.standins import stand_in
+from pytest_perfagents.diagnosis.tracebacks import chain_in_text
 from pytest_perfagents.diagnosis.types import Evidence
 from pytest_perfagents.model import (
     BASELINE,
@@ -50,6 +51,9 @@ _TIMED_OUT = re.compile(
     r"(?i)\btimed[ -]?out\b|\btime-?out (?:after|expired|exceeded|reached|of)\b|^time-?out\.?$"
     r"|\b(?:exceeded|hit|over) (?:its |the )?time ?limit|TimeoutExpired"
 )
+# "requests.exceptions.ReadTimeout: text": an exception, unless it is the evaluation's own for a run that it stopped.
+_NAMED = re.compile(r"(?:[A-Za-z_]\w*\.)*(?P<type>[A-Z]\w*(?:Error|Exception|Timeout|Expired|Full|Empty)): ")
+_STOPPED = ("TimeoutExpired",)
 # The evaluation's own words for "it printed no result": they say nothing of why.
 _GENERIC = re.compile(
     r"(?i)^(?:(?:baseline|patched|child|parent)\b[^\n:]*(?:failed|no output)[^\n:]*|unknown error|error|failed)?$"
@@ -154,7 +158,11 @@ def _not_reached(half: Half) -> bool:
 
 
 def _is_late(record: Evaluation) -> bool:
-    return record.status == "timeout" or (record.status != "success" and bool(_TIMED_OUT.search(record.error)))
+    if record.status in ("timeout", "success"):
+        return record.status == "timeout"
+    named = _NAMED.match(record.error)  # a library that gave up waiting raised that; nobody stopped the run
+    is_of_a_library = named is not None and named["type"] not in _STOPPED
+    return bool(_TIMED_OUT.search(record.error)) and not is_of_a_library
 
 
 def _diagnosed(record: Evaluation, role: Role, half: Half, stdout: str, packages: Packages, *, late: bool) -> Failure:
@@ -162,7 +170,8 @@ def _diagnosed(record: Evaluation, role: Role, half: Half, stdout: str, packages
     repo = record.origin.run.commit.repo
     report, stderr = half.report, record.stderr
     told = _told(record.error, f"{stderr}\n{stdout}") if report is None and record.error else None
-    if told is not None or (report is None and not _GENERIC.match(record.error)):
+    is_silent = not chain_in_text(stderr) or bool(chain_in_text(record.error))
+    if told is not None or (report is None and is_silent and not _GENERIC.match(record.error)):
         report, stderr = told, f"{stderr}\n{record.error}\n"
     code = None if late else half.code
     ending = Ending.TIMED_OUT if late else Ending.SIGNALED if code is not None and code < 0 else Ending.EXITED
