@@ -230,6 +230,19 @@ def test_hardware_that_an_engine_lacks_is_hardware_under_a_pointer_too():
     assert served("Server crashed", text).category is Category.HARDWARE_UNAVAILABLE
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "torch.distributed.elastic.multiprocessing.errors.ChildFailedError: \n" + 60 * "=" + "\ntest_script.py FAILED",
+        "vllm.engine.multiprocessing.MQEngineDeadError: Engine loop is not running. Inspect the stacktrace to find it.",
+        "RuntimeError: Engine process failed to start. See stack trace for the root cause.",
+    ],
+)
+def test_an_exception_that_only_tells_of_another_process_is_a_pointer(line):
+    failure = printed(f"{prefixed('[rank0]: ', ends('KeyError: 1'))}{ends(line)}")
+    assert "beneath it KeyError: 1" in failure.reason
+
+
 def test_tracebacks_of_processes_that_log_at_once_are_told_apart():
     first, second = ends("KeyError: 'a'").splitlines(), ends("ValueError: odd").splitlines()
     text = "".join(f"[rank0]: {a}\n[rank1]: {b}\n" for a, b in zip(first, second, strict=True))
@@ -357,6 +370,7 @@ TIMES = [
     ("requests.exceptions.ReadTimeout: HTTPSConnectionPool(host='huggingface.co', port=443): Read timed out.", False),
     ("torch.distributed.DistStoreError: Timed out after 601 seconds waiting for clients. 1/2 clients joined.", False),
     ("TimeoutError: Timed out waiting for the engine to start", False),
+    ("TimeoutError: Test timed out after 600 seconds", True),
     ("subprocess.TimeoutExpired: Command 'python' timed out after 300 seconds", True),
     ("Test timed out after 600 seconds", True),
 ]

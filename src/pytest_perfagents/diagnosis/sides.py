@@ -12,7 +12,7 @@ from pytest_perfagents.diagnosis.advice import MODULE, advise, by_knowledge
 from pytest_perfagents.diagnosis.kinds import HARDWARE, hint_of_kind, kind_of, raised_in_words
 from pytest_perfagents.diagnosis.loglines import without_colours, without_sources
 from pytest_perfagents.diagnosis.names import asking_first, misspelling, misspelt_function, names_in_file, wants_data
-from pytest_perfagents.diagnosis.patterns import one_line
+from pytest_perfagents.diagnosis.patterns import one_line, sought
 from pytest_perfagents.diagnosis.reports import (
     category_of_import,
     path_not_hit,
@@ -205,7 +205,7 @@ def _said_in_words(facts: Facts) -> Finding | None:
     if execution is None or (facts.report is not None and facts.report.seconds is not None):
         return None
     text = _without_logs(without_sources(f"{execution.stderr}\n{execution.stdout}"[-_WORDS_CHARACTERS:]))
-    lines = [line.strip() for line in text.splitlines() if not _GOES_ON.search(line)]
+    lines = [line.strip() for line in text.splitlines() if not _GOES_ON.search(sought(line))]
     modules = [line for line in lines if MODULE.search(line)]
     if modules:
         said = Raised("ModuleNotFoundError", modules[-1])

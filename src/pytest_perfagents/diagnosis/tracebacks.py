@@ -24,7 +24,7 @@ _TERMINATE = re.compile(
 # An exception that only points at another one, which another process printed before it.
 _POINTER = re.compile(
     r"(?i)(?:see|check) (?:the )?(?:root cause|stack trace|error log|traceback) ?(?:\(?above\)?|for)"
-    r"|engine core initialization failed"
+    r"|inspect the (?:stack ?trace|output)|engine core initialization failed|^\w*EngineDeadError|^ChildFailedError"
 )
 # SGLang's parent ends its own tree once a child has failed.
 _CHILD_FAILED = "Received sigquit from a child process"

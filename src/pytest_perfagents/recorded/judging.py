@@ -52,8 +52,10 @@ _TIMED_OUT = re.compile(
     r"|\b(?:exceeded|hit|over) (?:its |the )?time ?limit|TimeoutExpired"
 )
 # "requests.exceptions.ReadTimeout: text": an exception, unless it is the evaluation's own for a run that it stopped.
-_NAMED = re.compile(r"(?:[A-Za-z_]\w*\.)*(?P<type>[A-Z]\w*(?:Error|Exception|Timeout|Expired|Full|Empty)): ")
-_STOPPED = ("TimeoutExpired",)
+_NAMED = re.compile(r"(?:[A-Za-z_]\w*\.)*(?:[A-Z]\w*(?:Error|Exception|Timeout|Expired)|timeout)(?:: |$)")
+_STOPPED = re.compile(
+    r"(?i)(?:\w+\.)*(?:TimeoutExpired\b|TimeoutError: (?:the )?(?:test|baseline|patched|benchmark|script|command)\b)"
+)
 # The evaluation's own words for "it printed no result": they say nothing of why.
 _GENERIC = re.compile(
     r"(?i)^(?:(?:baseline|patched|child|parent)\b[^\n:]*(?:failed|no output)[^\n:]*|unknown error|error|failed)?$"
@@ -160,8 +162,8 @@ def _not_reached(half: Half) -> bool:
 def _is_late(record: Evaluation) -> bool:
     if record.status in ("timeout", "success"):
         return record.status == "timeout"
-    named = _NAMED.match(record.error)  # a library that gave up waiting raised that; nobody stopped the run
-    is_of_a_library = named is not None and named["type"] not in _STOPPED
+    # A library that gave up waiting raised that; nobody stopped the run.
+    is_of_a_library = _NAMED.match(record.error) is not None and not _STOPPED.match(record.error)
     return bool(_TIMED_OUT.search(record.error)) and not is_of_a_library
 
 
