@@ -92,6 +92,8 @@ SERVED = [
         "RuntimeEr",
     ),
     ("INFO unable to check output of health yet", "TypeError: f() got an unexpected keyword argument 'x'", "TypeError"),
+    ("error: patch failed: a.py:1\npatching file a.py", "KeyError: 'x'", "KeyError"),
+    ("toomanyrequests: slow down\nPulled", "KeyError: 'x'", "KeyError"),
     ("fatal: not a git repository (or any of the parent directories): .git", "KeyError: 'x'", "KeyError"),
 ]
 
@@ -154,6 +156,9 @@ def test_a_server_that_was_killed_crashed_of_that(error, output, number):
 
 
 def test_a_server_whose_exception_came_before_the_kill_crashed_of_the_exception():
+    work = "INFO 10-01 10:00:00 loggers.py:1] Avg generation throughput: 10 tokens/s\n"
+    assert "SIGKILL" in served("Server exited with code 137", f"{ends('ValueError: odd')}{work}").reason
+    assert "KeyError: 1" in served("exit code 137", f"{ends('KeyError: 1')}{POINTER}{work}").reason
     failure = served("Server exited with code 137", f"{ends('ValueError: odd')}Killed\n")
     assert "ValueError: odd" in failure.reason
     assert "SIGKILL" not in failure.reason
@@ -388,3 +393,8 @@ def test_a_run_of_unknown_length_was_not_stopped_within_0_s(tmp_path):
     failure = judged(tmp_path, {"status": "timeout", "error_message": "timed out", "duration_s": None})
     assert failure.category is Category.BASELINE_TIMEOUT
     assert " 0 s" not in failure.reason
+
+
+def test_the_evaluations_own_words_are_not_taken_for_the_text_of_an_exception(tmp_path):
+    failure = judged(tmp_path, {"stderr": ends("x.y.Strange: bad"), "error_message": "it went wrong, and nobody knows"})
+    assert failure.reason == "baseline ended in Strange: bad"

@@ -41,6 +41,7 @@ RULES: tuple[_Rule, ...] = (
             _ENGINE + r"(?:pull access denied|denied: |repository does not exist|unauthorized|toomanyrequests)",
             r"error response from daemon: (?:get|head) |manifest for \S+ not found: manifest unknown",
             r"^(?:docker: |\w+: )?(?:error pulling image|failed to register layer: )",
+            r"^(?:error: )?no such image: \S+$|^toomanyrequests: |^(?:error: )?pull access denied for ",
             flags=_MULTILINE,
         ),
         either(
