@@ -82,3 +82,31 @@ def put(file: Path, content: Any) -> Path:
     else:
         file.write_text(content if isinstance(content, str) else json.dumps(content, indent=2))
     return file
+
+
+def served(status: str = "success", **fields: Any) -> dict[str, Any]:
+    """A three-way result of an agent: by default a success without numbers."""
+    return {
+        "human_commit": "2b2b2b2b",
+        "human_commit_full": "2b2b2b2b" + "0" * 32,
+        "parent_commit": PARENT,
+        "model": "meta-llama/Llama-3.1-8B-Instruct",
+        "status": status,
+        "error": None,
+        "duration_s": 200.0,
+        "metrics": {},
+        "raw_output": "vLLM server ready\n",
+        "timestamp": "2026-01-14 19:13:20",
+        **fields,
+    }
+
+
+def way(
+    root: Path,
+    name: str = "2b2b2b2b_agent_result.json",
+    *,
+    folder: str = "iso_bench_results_3way_trae_gpt5_0123/results",
+    **fields: Any,
+) -> Path:
+    """The file of a three-way result in its place."""
+    return put(root / folder / name, served(**fields))

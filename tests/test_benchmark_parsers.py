@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -161,6 +162,44 @@ def test_what_began_and_came_to_no_end_is_trouble():
     assert read_benchmark(begun).trouble == "it began to generate, and came to no end"
 
 
+# --- captured of a real engine ---------------------------------------------------------------------
+
+CAPTURED = Path(__file__).parent / "captured"
+SERVING = {"request_throughput", "output_throughput", "mean_ttft_ms", "p99_itl_ms"}
+
+
+@pytest.mark.parametrize(
+    ("text", "file", "names", "completed"),
+    [
+        ("vllm-0.32.0-serve.txt", "vllm-0.32.0-serve.json", SERVING | {"mean_tpot_ms", "total_token_throughput"}, 20),
+        ("vllm-0.5.4-serve.txt", "vllm-0.5.4-serve.json", SERVING | {"mean_tpot_ms", "input_throughput"}, 10),
+        ("sglang-0.4.6-serve.txt", "sglang-0.4.6-serve.jsonl", SERVING | {"mean_e2el_ms", "input_throughput"}, 10),
+        ("vllm-0.32.0-throughput.txt", "vllm-0.32.0-throughput.json", {"tokens_per_second"}, None),
+        ("vllm-0.32.0-latency.txt", "vllm-0.32.0-latency.json", {"avg_latency", "p99_latency_s"}, None),
+    ],
+)  # fmt: skip
+def test_a_captured_run_reads_alike_from_its_text_and_its_file(text, file, names, completed):
+    told = read_benchmark((CAPTURED / text).read_text())
+    written = read_benchmark("", [(CAPTURED / file).read_bytes()])
+    assert names <= told.numbers.keys() & written.numbers.keys()
+    assert (told.completed, written.completed, told.trouble) == (completed, completed, "")
+    for name in told.numbers.keys() & written.numbers.keys():
+        assert told.numbers[name] == pytest.approx(written.numbers[name], abs=0.0051), name
+
+
+def test_a_captured_server_that_died_gives_no_number():
+    dead = CAPTURED / "vllm-0.32.0-serve-dead.txt"
+    for found in (read_benchmark(dead.read_text()), read_benchmark("", [dead.with_suffix(".json").read_bytes()])):
+        assert (found.numbers, found.completed, found.failed) == ({}, 0, 20)
+        assert found.trouble == "no request was completed"
+    assert read_benchmark((CAPTURED / "vllm-0.32.0-latency-failed.txt").read_text()) is None
+
+
+def test_a_captured_prefix_caching_run_is_its_second_pass():
+    found = read_benchmark((CAPTURED / "vllm-0.32.0-prefix-caching.txt").read_text())
+    assert found.numbers == {"elapsed_time": 0.05494952201843262}
+
+
 positive = st.floats(0.01, 1e6).map(lambda value: round(value, 2))
 speeds = st.fixed_dictionaries(dict.fromkeys(SPEEDS, positive))
 
@@ -174,6 +213,18 @@ def test_no_failed_run_becomes_a_number(speeds, completed, failed, cut):
         assert bool(found.trouble) == (not completed or bool(failed))
     broken = read_benchmark(text[: int(cut * len(text))])
     assert broken is None or broken.numbers in ({}, speeds)
+
+
+odd = st.one_of(
+    st.sampled_from([float("nan"), float("inf"), 10**400, -(10**400), 5e-324, True, None, "12", [1.0], {"50": "x"}]),
+    st.floats(),
+)
+
+
+@given(st.dictionaries(st.sampled_from([*SERVED, "errors", "num_prompts", "percentiles", "avg_latency"]), odd))
+def test_no_result_file_is_too_odd(fields):
+    found = read_benchmark("", [json.dumps(fields).encode()])
+    assert found is None or all(0 <= value < 1e309 for value in found.numbers.values())
 
 
 @given(speeds=speeds, name=st.sampled_from(sorted(SPEEDS)), value=st.sampled_from([float("nan"), float("inf"), -1.0]))

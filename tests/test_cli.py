@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import sys
 import pytest
 from canned import measured
 from cases import case_of
+from recordings import put, record
 
 from pytest_perfagents.store import ResultsWriter, outcome_to_json
 
@@ -91,6 +93,26 @@ def test_an_output_that_cannot_be_written_is_a_message(project, where, status, s
         done = subprocess.run(line, shell=True, cwd=project.folder, stderr=subprocess.PIPE, text=True, check=False)
         assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
         assert says in done.stderr
+
+
+def test_whoever_reads_the_output_may_stop_early(project):
+    with ResultsWriter(project.folder / "results" / "one") as writer:
+        writer.append_all([outcome_to_json(measured(case_of(number=n), "SUCCESS_IMPROVEMENT")) for n in range(2)])
+    put(project.folder / "eval" / "a" / "b" / "test_results.json", record())
+    program = "from pytest_perfagents.cli import main; main()"
+    for command in (["show", "results"], ["report", "results", "--format", "csv"], ["import", "eval"], ["agents"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(
+            [sys.executable, "-c", program, *command],
+            cwd=project.folder,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        os.close(writing)
+        assert (done.returncode, done.stderr) == (0, ""), command
 
 
 def test_clean_removes_what_a_dead_session_left_and_caches_only_when_asked(project, perfagents):

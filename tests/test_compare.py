@@ -85,6 +85,123 @@ def test_what_broke_since_is_named(tmp_path):
     assert "McNemar" in text
 
 
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory):
+    """A rerun in which one task of each kind moved, and in which a task is new; its runs' models are not in aliases."""
+    before, after = Tree(), Tree(run="2026-01-02_00-00-00")
+    for name, was, now in (
+        ("kept", "SUCCESS_NEUTRAL", "SUCCESS_NEUTRAL"),
+        ("better", "SUCCESS_NEUTRAL", "SUCCESS_IMPROVEMENT"),
+        ("broke", "SUCCESS_NEUTRAL", "PATCHED_OOM"),
+        ("broke too", "SUCCESS_NEUTRAL", "PATCHED_OOM"),
+        ("came", "BASELINE_OOM", "SUCCESS_NEUTRAL"),
+        ("fails", "BASELINE_OOM", "BASELINE_OOM"),
+        ("fails otherwise", "BASELINE_OOM", "TEST_IMPORT_ERROR"),
+        ("new", None, "BASELINE_OOM"),
+    ):
+        if was is not None:
+            before.add(was, GPT5, commit_named(name), **({} if was.startswith("SUCCESS") else {"reason": "it broke"}))
+        more = {"point": 1.5} if now == "SUCCESS_IMPROVEMENT" else {}
+        after.add(
+            now, GPT5, commit_named(name), **more, **({} if now.startswith("SUCCESS") else {"reason": "it broke"})
+        )
+    folder = tmp_path_factory.mktemp("moved")
+    return before.write(folder / "a"), after.write(folder / "b")
+
+
+def test_the_headline_has_the_losses_and_the_net(moved):
+    text, _ = compared(*moved)
+    assert "1 of 3 recovered (33.3 %): failed in a, measured in b." in text
+    assert "2 of 4 newly failing (50.0 %): measured in a, failed in b." in text
+    assert "Net -1: of 7 tasks in both 4 were measured in a, 3 in b." in text
+
+
+def test_what_is_combined_and_what_was_before_are_shares_of_the_same_tasks(moved):
+    text, found = compared(*moved)
+    assert "5 of 7 combined (71.4 %, after 57.1 % in a: +14.3 points)" in text
+    assert "1 task in b alone, 0 of them measured: not among the 7." in text
+    of = {row["tasks"]: (row["rate"], row["of"]) for row in found["b as a rerun of a"]["Tasks"]}
+    assert of == {
+        "in both": ("-", "-"),
+        "newly successful": ("33.3 %", "3 failed in a, run again"),
+        "still failing": ("66.7 %", "3 failed in a, run again"),
+        "newly failing": ("28.6 %", "7 in both"),
+        "still successful": ("28.6 %", "7 in both"),
+        "successful in the first": ("57.1 %", "7 in a"),
+        "successful in either": ("71.4 %", "7 in a"),
+        "only in the second, successful": ("0.0 %", "1 only in b"),
+    }
+
+
+def test_a_changed_verdict_is_listed(moved):
+    _, found = compared(*moved)
+    (row,) = found["b as a rerun of a"]["Changed verdict (1 task)"]
+    assert (row["commit"], row["was"], row["is"]) == (
+        commit_named("better")[:8],
+        "SUCCESS_NEUTRAL",
+        "SUCCESS_IMPROVEMENT",
+    )
+    assert (row["speedup was"], row["speedup"]) == ("1.000x", "1.500x")
+
+
+def test_commits_that_changed_come_first_with_what_changed(moved):
+    _, found = compared(*moved)
+    rows = found["Commit by commit"]["What each came to"]
+    changes = {row["commit"]: row["what changed"] for row in rows}
+    assert [what == "-" for what in changes.values()] == [False] * 5 + [True] * 2
+    assert {name: changes[commit_named(name)[:8]] for name in ("better", "broke", "came", "fails otherwise")} == {
+        "better": "neutral to improvement",
+        "broke": "newly failing: PATCHED_OOM",
+        "came": "recovered",
+        "fails otherwise": "BASELINE_OOM to TEST_IMPORT_ERROR",
+    }
+
+
+def test_tasks_are_of_agents_with_models_also_where_an_alias_has_none(tmp_path):
+    before, after = Tree(), Tree(run="2026-01-02_00-00-00")
+    for tree, category in ((before, "SUCCESS_NEUTRAL"), (after, "PATCHED_OOM")):
+        for model in ("default", "unknown"):
+            tree.add(category if model == "unknown" else "SUCCESS_NEUTRAL", ("claude_code", model), commit_named("x"))
+            tree.records[-1]["alias"] = "claude_code"
+    _, found = compared(before.write(tmp_path / "a"), after.write(tmp_path / "b"))
+    came_to = {row["name"]: row for row in found["Side by side"]["What they came to"]}
+    assert (came_to["a"]["runs"], came_to["a"]["tasks"]) == ("2", "2")
+    section = found["b as a rerun of a"]
+    (broken,) = section["Newly failing (1 task)"]
+    assert broken["agent"] == "claude_code/unknown"
+    (row,) = found["Commit by commit"]["What each came to"]
+    assert row["what changed"] == "claude_code/unknown: newly failing: PATCHED_OOM"
+    _, found = compared(tmp_path / "a", "--by", "agent")
+    assert {row["name"] for row in found["Side by side"]["What they came to"]} == {
+        "claude_code/default",
+        "claude_code/unknown",
+    }
+
+
+def test_days_between_imported_records_are_no_duration(tmp_path):
+    first, second = Tree(step_s=86_400), Tree(step_s=86_400, run="2026-01-02_00-00-00")
+    for tree in (first, second):
+        for number in range(3):
+            tree.add("SUCCESS_NEUTRAL", GPT5, commit_named(number), duration_s=60.0)
+    text, found = compared(first.write(tmp_path / "a"), second.write(tmp_path / "b"))
+    for row in found["Side by side"]["How long they took"]:
+        assert (row["span"], row["total"], row["commits"]) == ("48 h 1 min", "3.0 min", "3")
+        assert row["average per commit"] == "1.0 min"
+    assert "no working time" in text
+
+
+def test_report_and_compare_give_one_interval(tmp_path):
+    tree = Tree()
+    for number in range(12):
+        agent = (GPT5, SONNET, CODEX)[number % 3]
+        tree.add("SUCCESS_NEUTRAL", agent, commit_named(f"v{number}"), point=0.9 + 0.37 * (number * number % 7))
+    folder = tree.write(tmp_path / "x")
+    _, found = compared(folder, tree.write(tmp_path / "y"))
+    intervals = {row["its interval"] for row in found["Side by side"]["What they came to"]}
+    report = tables(perfagents("report", folder, "--format", "markdown").stdout)
+    assert intervals == {report["Scores"]["Speedups"][-1]["its interval"]}
+
+
 def test_sets_of_one_name_are_told_apart_by_their_paths(tmp_path):
     original, again = (tmp_path / name / "results" for name in ("a", "b"))
     for place, tree in zip((original, again), evaluations.original_and_rerun(), strict=True):
@@ -185,6 +302,11 @@ def test_comparisons_are_written_for_programs(rerun):
     assert any(line.startswith("46 of 91 recovered") for line in lines)
     rows = list(csv.DictReader(StringIO(perfagents("compare", *rerun, "--format", "csv").stdout)))
     assert [(row["name"], row["measured"]) for row in rows] == [("original", "149"), ("rerun", "46")]
+
+
+def test_a_set_is_not_compared_with_itself(rerun):
+    done = perfagents("compare", rerun[0], rerun[0].parent / "rerun" / ".." / "original")
+    assert (done.returncode, "are the same results" in done.stderr) == (2, True)
 
 
 def test_one_side_cannot_be_compared(rerun):

@@ -33,7 +33,10 @@ EVALUATED = {
     "vllm/trae/claude-sonnet-45/2025-11-27_15-42-14/vllm_bedrock_sonnet45-0082": ("AGENT_NO_PATCH", ""),
     "sglang/trae/claude-sonnet-45/2025-11-28_15-26-15/sglang_077_f0815419": ("AGENT_NO_PATCH", ""),
     "sglang/trae/claude-sonnet-45/2025-11-28_15-26-15/sglang_078_fbcbb263": ("NO_TEST_SCRIPT", "fbcbb263"),
-    "vllm/codex/gpt-5/2025-11-20_11-05-30/vllm_core-0012": ("NO_TEST_SCRIPT", "2deb029d_test_case_generator.py"),
+    "vllm/codex/gpt-5/2025-11-20_11-05-30/vllm_core-0012": (
+        "NO_TEST_SCRIPT",
+        "working_test_generators/2deb029d_test_case_generator.py",
+    ),
     # modules, as the script reports them
     "sglang/codex/gpt-5/389be848/sglang_core-0001": ("TEST_IMPORT_ERROR", "pip install ipython"),
     "sglang/claude_code/default/2025-12-23_06-28-44/sglang_015_2a754e57": ("TEST_IMPORT_ERROR", "pip install rpyc"),
@@ -48,11 +51,11 @@ EVALUATED = {
     "vllm/claude_code/default/2025-12-22_21-40-38/vllm_core-0022": ("TEST_IMPORT_ERROR", "transformers is broken"),
     # the target, as the script reports it
     "vllm/claude_code/default/2025-12-22_21-40-38/vllm_core-0075": ("TARGET_NOT_RESOLVED", "no package to install"),
-    "vllm/claude_code/default/2025-12-22_21-40-38/vllm_core-0086": ("TARGET_NOT_RESOLVED", "compiled or generated"),
-    "vllm/claude_code/default/2025-12-23_04-37-32/vllm_core-0008": ("TARGET_NOT_RESOLVED", "transformers is broken"),
+    "vllm/claude_code/default/2025-12-22_21-40-38/vllm_core-0086": ("TEST_IMPORT_ERROR", "compiled or generated"),
+    "vllm/claude_code/default/2025-12-23_04-37-32/vllm_core-0008": ("TEST_IMPORT_ERROR", "transformers is broken"),
     # the path, as the script reports it
     "vllm/trae/gpt-5/2025-10-14_14-11-42/vllm_core-0016": ("OPT_PATH_NOT_HIT", "CI/build configuration only"),
-    "vllm/claude_code/default/2025-12-23_04-37-32/vllm_core-0044": ("OPT_PATH_NOT_HIT", "tensorizer"),
+    "vllm/claude_code/default/2025-12-23_04-37-32/vllm_core-0044": ("TEST_IMPORT_ERROR", "pip install tensorizer"),
     # tracebacks behind "failed to produce output"
     "sglang/claude_code/default/2025-12-23_06-28-44/sglang_056_b77a02cd": (
         "BASELINE_IMPORT_ERROR",

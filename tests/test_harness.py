@@ -60,7 +60,7 @@ class House:
             folder / "results",
             folder / "cache",
             timeout_s=60,
-            protocol=ProtocolConfig(pin="off"),
+            protocol=ProtocolConfig(pin="off", seed=0),
         )
         self.cases: list[Case] = []
         self.sides: dict[Side, ScriptedSide] = {BASELINE: ScriptedSide(), HUMAN: ScriptedSide(call_s=0.005)}

@@ -10,7 +10,7 @@ from itertools import islice
 
 import pytest
 from click.testing import CliRunner
-from recordings import DURING, FRAME, HUMAN, PARENT, RUN, measured, printed, put, record, write
+from recordings import DURING, FRAME, HUMAN, PARENT, RUN, measured, printed, put, record, served, way, write
 
 from pytest_perfagents.cli import commands
 from pytest_perfagents.config import Config, RepoConfig
@@ -517,28 +517,6 @@ def test_a_summary_without_an_evaluation_is_named_and_no_outcome(tmp_path):
 
 
 # --- three-way results -----------------------------------------------------------------------------
-
-
-def served(status="success", **fields):
-    return {
-        "human_commit": "2b2b2b2b",
-        "human_commit_full": "2b2b2b2b" + "0" * 32,
-        "parent_commit": PARENT,
-        "model": "meta-llama/Llama-3.1-8B-Instruct",
-        "status": status,
-        "error": None,
-        "duration_s": 200.0,
-        "metrics": {},
-        "raw_output": "vLLM server ready\n",
-        "timestamp": "2026-01-14 19:13:20",
-        **fields,
-    }
-
-
-def way(
-    tmp_path, name="2b2b2b2b_agent_result.json", *, folder="iso_bench_results_3way_trae_gpt5_0123/results", **fields
-):
-    return put(tmp_path / folder / name, served(**fields))
 
 
 def test_a_three_way_result_is_named_by_its_folder_and_its_file(tmp_path):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import exp, isclose, log
+from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pytest_perfagents.judgement.clocks import clock_for, disagreement, log_speedups
+from pytest_perfagents.judgement.clocks import clock_for, disagreement, log_speedups, standing_out
 from pytest_perfagents.judgement.judge import Rule, compare, is_decided
+from pytest_perfagents.judgement.stats import hodges_lehmann
 from pytest_perfagents.model import BASELINE, Category, Change, Role, Side, SideSamples
 
 PATCHED = Side(Role.PATCHED, "r")
@@ -141,7 +143,7 @@ def test_cpu_time_that_falls_while_wall_time_stays_decides_nothing_and_is_named(
     assert (comparison.change, comparison.category) == (Change.UNCLEAR, Category.SUCCESS_INCONCLUSIVE)
     says = disagreement(baseline, hires, 0.99)
     assert says is not None
-    assert says.startswith("by CPU time it is 2x as fast")
+    assert says.startswith("by CPU time it is 2.00x as fast")
     assert disagreement(hires, baseline, 0.99) is not None
 
 
@@ -166,11 +168,13 @@ def test_clocks_that_contradict_each_other_decide_nothing():
 
 
 def test_an_interruption_of_single_turns_does_not_move_the_verdict():
-    quiet = samples(BASELINE, 0.010, seed=1, turns=10)
-    walls = [list(row) for row in samples(PATCHED, 0.010, seed=2, turns=10).wall_s]
-    for row in walls:
-        row[3] *= 50
-    disturbed = SideSamples(PATCHED, 1, *(tuple(map(tuple, walls)) for _ in range(2)))
+    sides = [[list(row) for row in samples(BASELINE, 0.010, seed=seed, turns=10).wall_s] for seed in (1, 2)]
+    for number, rows in enumerate(zip(*sides, strict=True)):
+        rows[number % 2][3] *= 50  # a neighbour hits now the one side, now the other
+    quiet, disturbed = (
+        SideSamples(side, 1, *(tuple(map(tuple, walls)) for _ in range(2)))
+        for side, walls in zip((BASELINE, PATCHED), sides, strict=True)
+    )
     assert compare(quiet, disturbed, clock="wall", rule=RULE).category is Category.SUCCESS_NEUTRAL
 
 
@@ -189,3 +193,69 @@ def test_a_cost_that_falls_on_a_few_turns_counts():
 def test_turns_answered_from_memory_gain_no_more_than_the_others_lose():
     turns = [0.015, 0.015, 0.00001] * 2
     assert log_speedups([[0.010] * 6], [turns])[0] < 0
+
+
+# --- turns and starts that stand out ---------------------------------------------------------------
+
+
+def noisy(starts, turns, seed, usual=1.0, share=0.0, times=1.0):
+    """Starts x turns with 2 % of noise; of each turn's time a ``share`` of them is so many ``times`` as long."""
+    random = Random(seed)
+    return [
+        [usual * random.gauss(1, 0.02) * (times if random.random() < share else 1) for _ in range(turns)]
+        for _ in range(starts)
+    ]
+
+
+def in_turn(times, turn, factor):
+    return [[s * (factor if place == turn else 1) for place, s in enumerate(start)] for start in times]
+
+
+def test_one_slow_turn_of_each_start_is_the_candidates_own():
+    baseline, quick = noisy(10, 8, 1), noisy(10, 8, 2, 0.5)
+    slow = in_turn(quick, 3, 12)  # 7 turns of 0.5 and one of 6: more than the baseline's 8
+    assert hodges_lehmann(log_speedups(baseline, quick), 0.95)[0] == pytest.approx(log(2), abs=0.02)
+    assert hodges_lehmann(log_speedups(baseline, slow), 0.95)[0] == pytest.approx(log(8 / 9.5), abs=0.03)
+    said = standing_out(baseline, slow)
+    assert said.startswith("some of the turns stand out in every start: without them it is 2.0")
+    assert said.endswith(("with them 0.84x", "with them 0.85x"))
+    assert standing_out(baseline, quick) is None
+
+
+def test_a_pause_that_a_patch_removes_from_one_turn_is_its_gain():
+    candidate = noisy(12, 6, 3)
+    baseline = in_turn(noisy(12, 6, 4), 2, 4)
+    assert hodges_lehmann(log_speedups(baseline, candidate), 0.95)[0] == pytest.approx(log(1.5), abs=0.03)
+
+
+@pytest.mark.parametrize("slow", [1, 2])
+def test_few_slow_starts_are_added_up_with_the_others(slow):
+    baseline, candidate = noisy(20, 6, 5), noisy(20, 6, 6, 0.1)
+    candidate[:slow] = [[s * 250 for s in start] for start in candidate[:slow]]
+    said = standing_out(baseline, candidate)
+    assert said.startswith(f"{slow} of the 20 starts stand out: the usual one is ")
+    assert "all of them together 0.7" in said or "all of them together 0.3" in said
+
+
+def test_turns_that_are_slow_by_chance_in_some_starts_are_added_up_too():
+    baseline, candidate = noisy(20, 8, 7), noisy(20, 8, 8, 0.5)
+    candidate[::3] = in_turn(candidate[::3], 1, 30)
+    assert standing_out(baseline, candidate) is not None
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize("gain", [1.0, 1.03, 1.2])
+def test_noise_that_both_sides_have_says_nothing(share, gain):
+    said = [
+        standing_out(noisy(20, 8, seed, 1.0, share, 3), noisy(20, 8, seed + 999, 1 / gain, share, 3))
+        for seed in range(60)
+    ]
+    assert sum(each is not None for each in said) <= 1
+
+
+@given(st.lists(st.tuples(*[st.floats(1e-6, 1.0)] * 12), min_size=1, max_size=12))
+def test_swapped_sides_swap_every_start(starts):
+    before, after = [list(start[:6]) for start in starts], [list(start[6:]) for start in starts]
+    for pair in zip(before, after, strict=True):  # of rounds that stand out alike, either may go
+        assume(len({one / other for one, other in zip(*pair, strict=True)}) == len(pair[0]))
+    assert log_speedups(before, after) == pytest.approx([-ratio for ratio in log_speedups(after, before)])

@@ -48,8 +48,8 @@ def lacking(name: str, module: str, file: Path) -> dict[str, object]:
 def test_a_name_near_one_of_the_module_may_be_misspelt(package: Path) -> None:
     hint = hint_of(lacking("Shopp", "mill.shop", package / "shop.py"))
     assert (
-        hint
-        == "mill.shop has 'Shop': is 'Shopp' misspelt? If not: the script calls an API of the human commit; guard it"
+        hint == "mill.shop has 'Shop': is 'Shopp' misspelt? If not: "
+        "perhaps the script calls an API of the human commit; guard it"
     )
     assert "is 'crane' misspelt?" in hint_of(lacking("crane", "mill.shop", package / "shop.py"))
     assert "mill has 'shop': is 'shopp' misspelt?" in hint_of(lacking("shopp", "mill", package / "__init__.py"))
@@ -59,7 +59,7 @@ def test_a_name_near_one_of_the_module_may_be_misspelt(package: Path) -> None:
 def test_a_name_that_is_near_to_none_is_not(package: Path, name: str) -> None:
     assert (
         hint_of(lacking(name, "mill.shop", package / "shop.py"))
-        == "the script calls an API of the human commit; guard it"
+        == "perhaps the script calls an API of the human commit; guard it"
     )
 
 

@@ -96,7 +96,7 @@ def test_a_line_comes_and_goes_and_pytests_own_output_is_whole(talkative, args):
     if args != ["-v"]:
         assert "perfagents.toml .." in screen
     else:
-        assert screen.count("NEUTRAL 1.00x") == 2
+        assert screen.count("NEUTRAL 1.000x") == 2
     assert "2 passed" in screen
 
 

@@ -6,7 +6,9 @@ import json
 import re
 import subprocess
 import sys
+from xml.etree import ElementTree
 
+import msgspec
 import pytest
 from recordings import FRAME, measured, printed, put, record, write
 from test_plugin import PRINT_MODULES
@@ -119,6 +121,18 @@ def test_no_escape_sequence_of_a_record_reaches_the_terminal(recorded):
         assert [line for line in text.splitlines() if not line.isprintable()] == []
     assert "ValueError: \\x1b]0;owned\\x07" in shown.stdout.str()
     assert "\\x1b[31mred" in listed.stdout and "\\x1b[31mred" in refused.stderr
+
+
+def test_a_text_that_utf8_cannot_hold_leaves_the_report_and_junit_readable(recorded):
+    broken = record({"error_message": "ValueError: \ud83d broke", "stderr": "\udc80"}, item_id="odd")
+    write(recorded.path / "eval", broken, item="odd")
+    replay(recorded, "eval", "--perf-json", "out.json", "--junit-xml", "out.xml")
+    told = msgspec.json.decode((recorded.path / "out.json").read_bytes())
+    [odd] = [outcome for outcome in told["outcomes"] if outcome["item"] == "odd"]
+    assert r"\ud83d broke" in odd["reason"]
+    properties = ElementTree.parse(recorded.path / "out.xml").iter("property")
+    kept = [msgspec.json.decode(each.get("value")) for each in properties if each.get("name") == "perfagents"]
+    assert odd["reason"] in [outcome["reason"] for outcome in kept]
 
 
 def test_several_folders_and_one_in_the_other_make_each_run_one_item(recorded):

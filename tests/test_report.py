@@ -177,7 +177,7 @@ def test_samples_show_rare_causes_beside_frequent_ones(printed):
 
 def test_recommendations_are_ordered_by_what_they_would_recover(december):
     whole = tables(perfagents("report", december, "--format", "markdown", "--rows", "0").stdout)
-    rows = whole["Recommendations"]["What it would recover"]
+    rows = whole["What to do next"]["What it would recover"]
     counts = {row["what to do"]: int(row["runs"]) for row in rows}
     assert list(counts.values()) == sorted(counts.values(), reverse=True)
     assert sum(counts.values()) == 833 - 109
@@ -199,7 +199,7 @@ def test_one_fetch_brings_all_missing_commits_however_git_put_it(tmp_path):
     ):
         tree.add("GIT_WORKTREE_FAILED", CODEX, commit_named(reason), base=base.ljust(40, "0"), reason=reason)
     found = tables(perfagents("report", tree.write(tmp_path / "x"), "--format", "markdown").stdout)
-    (row,) = found["Recommendations"]["What it would recover"]
+    (row,) = found["What to do next"]["What it would recover"]
     assert (row["what to do"], row["runs"]) == ("fetch 2 commits of vllm", "3")
     lacking = found["No worktree (3 runs)"]["Commits that the clone lacks"]
     assert {row["missing commit"]: row["runs"] for row in lacking} == {"067c34a1": "1", "005ae9be": "2"}
@@ -246,8 +246,79 @@ def test_the_time_of_agents_is_told_beside_that_of_evaluating(tmp_path):
     (row,) = tables(perfagents("report", tree.write(tmp_path / "x"), "--format", "markdown").stdout)[
         "Timeline and cost"
     ]["Timeline"]
-    assert (row["evaluating, summed"], row["agents' own time"]) == ("9.0 s", "5.0 min")
+    assert (row["total"], row["agents' own time"]) == ("9.0 s", "5.0 min")
     assert row["average per agent run"] == "2.5 min"
+
+
+def timelines(tree, tmp_path):
+    text = perfagents("report", tree.write(tmp_path / "tree"), "--format", "markdown").stdout
+    return text, tables(text)["Timeline and cost"]["Timeline"]
+
+
+def test_days_between_runs_are_a_span_and_no_working_time(tmp_path):
+    tree = Tree(step_s=86_400)
+    for number in range(3):
+        tree.add("SUCCESS_NEUTRAL", GPT5, commit_named(number), duration_s=60.0)
+    for number in range(3, 5):  # of these nobody knows when, of one also not for how long
+        tree.add("SUCCESS_NEUTRAL", GPT5, commit_named(number), duration_s=60.0 * (number - 3))
+        tree.records[-1]["started_at"] = ""
+    text, (row,) = timelines(tree, tmp_path)
+    assert (row["span"], row["total"]) == ("48 h 1 min", "4.0 min")
+    assert (row["commits"], row["average per commit"]) == ("4", "1.0 min")
+    assert "summed over the 4 of 5 runs that record one" in text
+    assert "of the 3 of 5 runs that say when: no working time" in text
+
+
+def test_runs_that_were_measured_together_take_their_time_once(tmp_path):
+    tree = Tree(step_s=0)
+    for agent in (GPT5, SONNET, CODEX):
+        tree.add("SUCCESS_NEUTRAL", agent, commit_named("a"), duration_s=90.0)
+    _, (row,) = timelines(tree, tmp_path)
+    assert (row["total"], row["commits"], row["average per commit"]) == ("1.5 min", "1", "1.5 min")
+    for record in tree.records:  # recorded evaluations took their time each for itself
+        record["protocol"]["recorded"] = {"kind": "evaluation"}
+    _, (row,) = timelines(tree, tmp_path / "recorded")
+    assert (row["total"], row["commits"], row["average per commit"]) == ("4.5 min", "1", "4.5 min")
+
+
+def test_agents_are_counted_with_their_models(tmp_path):
+    tree = Tree()
+    for model in ("default", "unknown"):
+        tree.add("SUCCESS_NEUTRAL", ("claude_code", model), commit_named("a"))
+        tree.records[-1]["alias"] = "claude_code"
+    text = perfagents("report", tree.write(tmp_path / "x"), "--format", "markdown").stdout
+    assert "2 runs of 2 agents" in text
+    assert [row["tasks"] for row in tables(text)["Scores"]["Attempts"]] == ["1", "1", "2"]
+
+
+def test_whose_move_it_is_is_split_where_runs_of_a_category_differ(tmp_path):
+    tree = Tree()
+    for number, blame in enumerate(("environment", "script", "environment", "script")):
+        tree.add("BASELINE_RUNTIME_ERROR", GPT5, commit_named(number), reason="baseline broke")
+        tree.records[-1]["blame"] = blame
+    tree.add("AGENT_NO_PATCH", GPT5, commit_named(4), reason="no patch")
+    tree.add("SUCCESS_NEUTRAL", GPT5, commit_named(5))
+    folder = tree.write(tmp_path / "x")
+    found = tables(perfagents("report", folder, "--format", "markdown").stdout)["Summary"]
+    whose = {row["category"]: row["whose move"] for row in found["Categories"]}
+    assert whose == {
+        "BASELINE_RUNTIME_ERROR": "2 environment, 2 script",
+        "AGENT_NO_PATCH": "agent",
+        "SUCCESS_NEUTRAL": "-",
+    }
+    moves = [(row["whose move"], row["runs"], row["share"]) for row in found["Whose move"]]
+    assert moves == [
+        ("environment", "2", "33.3 %"),
+        ("script", "2", "33.3 %"),
+        ("agent", "1", "16.7 %"),
+        ("nobody", "1", "16.7 %"),
+    ]
+    groups = csv.DictReader(StringIO(perfagents("report", folder, "--by", "blame", "--format", "csv").stdout))
+    assert {row["blame"]: row["runs"] for row in groups} == {each[0]: each[1] for each in moves}
+
+
+def test_what_to_do_next_comes_right_after_the_summary(printed):
+    assert list(printed)[:2] == ["Summary", "What to do next"]
 
 
 def test_of_no_outcomes_there_is_a_word(tmp_path):
@@ -323,6 +394,19 @@ def test_several_attempts_at_a_task_give_pass_at_k_and_opt_at_k(tmp_path):
     assert rows == {"1": ("66.7 %", "33.3 %"), "2": ("100.0 %", "66.7 %"), "3": ("100.0 %", "100.0 %")}
 
 
+def test_the_table_of_attempts_says_what_it_leaves_out(tmp_path):
+    tree = Tree()
+    tree.add("SUCCESS_NEUTRAL", GPT5, commit_named("a"))
+    for number in range(3):
+        tree.add("BASELINE_OOM", GPT5, commit_named(number), reason="baseline broke")
+    folder = tree.write(tmp_path / "tree")
+    for kind in ("markdown", "terminal", "json"):
+        text = " ".join(perfagents("report", folder, "--format", kind).stdout.split())
+        assert "Not the success rate: 3 of 4 runs, which the script or the environment stopped, are left out" in text
+    (row,) = scores(tree, tmp_path / "again")["Attempts"]
+    assert (row["pass@K"], row["runs left out"], row["of runs"]) == ("100.0 %", "3", "4")
+
+
 # Formats
 
 
@@ -347,6 +431,17 @@ def test_csv_has_a_row_for_each_run_or_for_each_group(december):
     )
     groups = csv.DictReader(StringIO(perfagents("report", december, "--format", "csv", "--by", "repo").stdout))
     assert {row["repo"]: row["runs"] for row in groups} == {"vllm": "550", "sglang": "283"}
+
+
+@pytest.mark.parametrize("sign", list("=+-@\uff1d"))
+def test_no_text_of_others_is_a_formula_or_a_control_character_in_csv(tmp_path, sign):
+    tree, text = Tree(), f"\t{sign}2 \x1b[31m\x07\x00\x9b\u202e\rend"
+    tree.add("TEST_IMPORT_ERROR", CODEX, "ab" * 20, item=f"{sign}1+cmd|calc", reason=text)
+    done = perfagents("report", tree.write(tmp_path), "--format", "csv")
+    assert (done.returncode, [c for c in done.stdout if not c.isprintable() and c != "\n"]) == (0, [])
+    [row] = csv.DictReader(StringIO(done.stdout))
+    assert row["item"] == f"'{sign}1+cmd|calc"
+    assert row["reason"] == rf"'{sign}2 \x1b[31m\x07\x00\x9b\u202e end"
 
 
 def test_damage_is_said_in_every_format_and_nothing_else_is_lost(december, tmp_path):
@@ -381,8 +476,38 @@ def test_the_configurations_results_are_the_default(december, project):
     assert (missing.returncode, "nowhere: no results here" in missing.stderr) == (2, True)
 
 
+def test_recorded_evaluations_are_named_with_the_command_that_judges_them(tmp_path):
+    import recordings
+
+    file = recordings.write(tmp_path / "old evals", recordings.record())
+    for command, place in (("report", tmp_path / "old evals"), ("compare", file), ("report", file)):
+        done = perfagents(command, place)
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+        assert f"{place}: these are recorded evaluations" in done.stderr
+        assert f"perfagents import {shlex.quote(str(place))} --results results\n" in done.stderr
+    (tmp_path / "nothing").mkdir()
+    assert "no results here" in perfagents("report", tmp_path / "nothing").stderr
+
+
+def test_without_a_configuration_results_are_to_be_named(tmp_path):
+    done = perfagents("report", cwd=tmp_path)
+    assert (done.returncode, "or name RESULTS: perfagents report RESULTS" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("option", ["--rows", "--seed"])
+def test_a_negative_number_is_refused(option, december):
+    for command in ("report", "compare"):
+        done = perfagents(command, december, option, "-1")
+        assert (done.returncode, option in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+
+
 @pytest.mark.parametrize(
-    ("by", "said"), [("agent,colour", "'colour'"), ("time", "agent, model, repo, commit, category")]
+    ("by", "said"),
+    [
+        ("agent,colour", "'colour'"),
+        ("time", "agent, model, repo, commit, category"),
+        ("agent, model,agent", "agent is named twice"),
+    ],
 )
 def test_a_group_that_is_none_is_named(by, said, december):
     done = perfagents("report", december, "--by", by)

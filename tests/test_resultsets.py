@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from canned import failed, measured
 from cases import case_of
+from test_report import perfagents
 
 from pytest_perfagents.analysis.speedups import milliseconds
 from pytest_perfagents.model import Category, UsageError
@@ -78,6 +79,24 @@ def test_without_times_the_one_that_is_read_last_stands(tmp_path):
     paths = [write(tmp_path / "a", first), write(tmp_path / "b", second)]
     assert read_results(paths).entries[0].category == "SUCCESS_NEUTRAL"
     assert read_results(paths[::-1]).entries[0].category == "TEST_IMPORT_ERROR"
+
+
+def test_it_is_said_which_files_outcome_stands(tmp_path):
+    old, new = (write(tmp_path / name, record(0), record(1), record(number)) for name, number in (("a", 2), ("b", 3)))
+    for first, second in ((old, new), (new, old)):
+        found = read_results([first, second])
+        assert [str(each) for each in found.overlaps] == [
+            f"2 of {first.name}/outcomes.jsonl replaced by {second.name}/outcomes.jsonl"
+        ]
+        text = perfagents("report", first, second, "--format", "markdown").stdout
+        assert str(found.overlaps[0]) in text.replace("\\", "")
+    (told,) = json.loads(perfagents("report", old, new, "--format", "json").stdout)["read"]["all"]["overlaps"]
+    assert told == {"file": str(old / "outcomes.jsonl"), "by": str(new / "outcomes.jsonl"), "count": 2}
+
+
+def test_outcomes_that_are_replaced_in_their_own_file_name_no_other(tmp_path):
+    found = read_results([write(tmp_path / "a", record(0), record(0))])
+    assert (found.replaced, found.overlaps) == (1, ())
 
 
 BROKEN = {

@@ -14,6 +14,7 @@ from types import ModuleType
 
 import pytest
 import test_error_language
+import test_hints
 import test_taxonomy
 import test_unseen_records
 from test_taxonomy import agent_run, ended, judge, raised, reported
@@ -77,7 +78,7 @@ ENDS = {
     "FileNotFoundError: [Errno 2] No such file or directory: '/usr/bin/gcc'": ("BASELINE_EXCEPTION", "build-essential"),
     "AttributeError: partially initialized module 'torchvision' has no attribute 'extension' (most likely …)": (
         "BASELINE_ATTRIBUTE_ERROR",
-        "pip install --upgrade torch torchvision",
+        "pip install --no-deps torchvision==0.20.1",
     ),
     "ValueError: `rope_scaling` must be a dictionary with with two fields, `type` and `factor`, got {'factor': 8.0}": (
         "BASELINE_EXCEPTION",
@@ -107,9 +108,12 @@ ENDS = {
     "RuntimeError: GPU is required to quantize or run quantize model.": ("HARDWARE_UNAVAILABLE", "hardware"),
     "RuntimeError: The NVIDIA driver on your system is too old (found version 11040).": (
         "HARDWARE_UNAVAILABLE",
-        "hardware",
+        "update the NVIDIA driver",
     ),
-    "RuntimeError: CUDA driver version is insufficient for CUDA runtime version": ("HARDWARE_UNAVAILABLE", "hardware"),
+    "RuntimeError: CUDA driver version is insufficient for CUDA runtime version": (
+        "HARDWARE_UNAVAILABLE",
+        "update the NVIDIA driver",
+    ),
     "pynvml.NVMLError_LibraryNotFound: NVML Shared Library Not Found": ("HARDWARE_UNAVAILABLE", "hardware"),
     "RuntimeError: Failed to infer device type, please set the environment variable `VLLM_LOGGING_LEVEL=DEBUG`": (
         "HARDWARE_UNAVAILABLE",
@@ -308,6 +312,7 @@ PREPARING = {
     "the patch file is empty": "PATCH_INVALID",
     "error: vllm/gone.py: does not exist in index": "PATCH_APPLY_FAILED",
     "can't find file to patch at input line 3": "PATCH_APPLY_FAILED",
+    "can't find file to patch at input line 3\n|--- a/vllm/gone.py\n|+++ b/vllm/gone.py": "PATCH_APPLY_FAILED",
 }
 
 
@@ -464,7 +469,7 @@ HERE = importlib.import_module(__name__)
 EXAMPLES = sorted(
     {
         text
-        for module in (test_taxonomy, test_error_language, test_unseen_records, HERE)
+        for module in (test_taxonomy, test_error_language, test_unseen_records, test_hints, HERE)
         for name, value in vars(module).items()
         if name.isupper() and name != "EXAMPLES"
         for text in strings_in(value)

@@ -156,6 +156,20 @@ def test_three_sides_are_compared_throughputs_and_times_alike(tmp_path):
     ]
 
 
+def test_numbers_without_a_baseline_come_after_the_failures(tmp_path):
+    folder = tmp_path / "iso_bench_results_3way_codex_gpt5" / "results"
+    result(folder, "2b2b2b2b", metrics={"request_throughput": 12.0}, baseline_metrics={"request_throughput": 10.0})
+    result(folder, "3c3c3c3c", metrics={"request_throughput": 13.0})
+    found = printed(folder, tmp_path)
+    titles = [title.split(" (")[0] for title in found]
+    failed = titles.index("Serving benchmark failed")
+    assert titles.index("Serving and offline benchmarks") < failed
+    assert titles.index("Serving and offline benchmarks without a baseline") > failed
+    (row,) = found["Serving and offline benchmarks without a baseline"]["Baseline, human and agent"]
+    assert (row["commit"], row["agent's"]) == ("3c3c3c3c", "13.00")
+    assert [commit for commit, *_ in numbers(found)] == ["2b2b2b2b"]
+
+
 def test_zeros_are_no_numbers_and_others_are_named(tmp_path):
     folder = tmp_path / "iso_bench_results_3way_codex_gpt5" / "results"
     zeros = {"completed": 0, "failed": 40, "request_throughput": 0.0, "mean_ttft_ms": 0.0}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -352,6 +353,30 @@ def test_a_recorded_speedup_is_told_as_recorded(imported):
     assert "not beside the record" in told["Patch"]
     assert "test_results.json" in told[""] and "its status     success" in told[""]
     assert told["Again"].splitlines()[1].startswith("perfagents import ")
+
+
+def test_the_command_that_judges_a_record_again_works_from_any_folder(imported, tmp_path):
+    recordings.write(imported.folder / "my evals", recordings.record(recordings.measured(12.0, 8.0)))
+    program = [sys.executable, "-c", "from pytest_perfagents.cli import main; main()"]
+    done = subprocess.run(
+        [*program, "import", "my evals", "--perf-json", "mine.json"], cwd=imported.folder, check=False
+    )
+    assert done.returncode == 0
+    (line,) = imported.told("1a2b3c4d", "mine.json", columns=400)["Again"].splitlines()[1:]
+    words = shlex.split(line)
+    assert words[:2] == ["perfagents", "import"] and Path(words[2]).is_absolute() and " evals/" in words[2]
+    again = subprocess.run([*program, *words[1:]], cwd="/", capture_output=True, text=True, check=False)
+    assert (again.returncode, "1 run" in again.stdout) == (0, True)
+
+
+def test_an_elder_record_with_a_relative_path_says_so(imported):
+    report = json.loads((imported.folder / "old.json").read_text())
+    for each in report["outcomes"]:
+        each["protocol"]["recorded"]["file"] = "gone/test_results.json"
+    (imported.folder / "elder.json").write_text(json.dumps(report))
+    listed = imported.show("1a2b3c4d", "elder.json").stdout.splitlines()
+    told = imported.told(listed[0], "elder.json", columns=200)["Again"]
+    assert "relative to the folder where it was imported" in told and "gone/test_results.json" in told
 
 
 def test_a_recorded_failure_has_its_output(imported):

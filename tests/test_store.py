@@ -8,6 +8,7 @@ import pytest
 from canned import failed, measured
 from cases import case_of
 
+from pytest_perfagents.jsontext import json_text
 from pytest_perfagents.model import Blame, UsageError
 from pytest_perfagents.report.json_report import report_to_json, write_report
 from pytest_perfagents.store import (
@@ -17,6 +18,7 @@ from pytest_perfagents.store import (
     latest_run,
     load_results,
     new_run_name,
+    outcome_from_json,
     outcome_to_json,
 )
 
@@ -168,4 +170,11 @@ def test_text_that_utf8_cannot_hold_is_stored_all_the_same(tmp_path):
     with ResultsWriter(tmp_path / "run") as writer:
         writer.append(record)
     [stored] = load_results(tmp_path / "run").records.values()
-    assert stored["reason"] == "bad \ud800"
+    assert stored["reason"] == r"bad \ud800"
+
+
+def test_a_run_whose_name_utf8_cannot_hold_has_one_id_everywhere():
+    outcome = outcome_from_json({**record_of(0), "item": "odd\udcff"})
+    assert outcome.case.id.endswith(r"/odd\udcff")
+    again = outcome_from_json(json.loads(json_text(outcome_to_json(outcome))))
+    assert again.case.id == outcome.case.id

@@ -79,7 +79,7 @@ def lines(*events):
             {"prompt_tokens": 50, "completion_tokens": 7, "cache_read_tokens": 30, "cache_write_tokens": 5},
             Tokens(57, 15, 7, 30, 5),
         ),
-        ({"input_tokens": 5, "cached_input_tokens": 50, "output_tokens": 1}, Tokens(56, 5, 1, 50)),
+        ({"input_tokens": 5, "cached_input_tokens": 50, "output_tokens": 1}, Tokens(56, 5, 1, 50, at_least=True)),
         ({"input_tokens": 5}, Tokens(5, 5, at_least=True)),
         ({"output_tokens": 5}, Tokens(5, None, 5, at_least=True)),
         ({"input_tokens": 0, "output_tokens": 0}, None),

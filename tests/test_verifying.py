@@ -198,7 +198,7 @@ def test_a_gain_that_only_the_scripts_data_have_is_stated(house: House) -> None:
     base = ScriptedSide(equal=None, result=lambda now: now.shift)
     found = evaluated(house, replace(base, call_s=0.001, shifted_call_s=0.01), baseline=base, human=base)
     assert found.category is Category.SUCCESS_IMPROVEMENT
-    said = "on other inputs it is 1.00x as fast as the baseline, on the script's own 10.00x or more"
+    said = "on other inputs it is 1.000x as fast as the baseline, on the script's own 10.00x or more"
     assert said in found.integrity.flags
 
 

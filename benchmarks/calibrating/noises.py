@@ -88,7 +88,7 @@ def _turns(random: Random, trials: int, starts: int, spread: float) -> Floats:
 
 
 def _ratios(random: Random, layout: Floats, turns: Floats) -> Floats:
-    """A start's log ratio, baseline over candidate, as `clocks.log_speedups` has it."""
+    """A start's log ratio, baseline over candidate, as `clocks.log_speedups` has it where no side stands out."""
     blocks = turns.reshape(*turns.shape[:2], TURNS // 2, 4)
     baseline_first = random.random((*blocks.shape[:3], 1)) < 0.5
     outer, inner = blocks[..., [0, 3]], blocks[..., [1, 2]]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,7 +18,21 @@ from pytest_perfagents.subcommands import importing, reporting, showing
 from pytest_perfagents.subcommands.options import config_option
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Whoever reads our output may stop when he has seen enough: that is no failure, of any command."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            told = super().invoke(ctx)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            return told
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left is flushed at the end
+            return None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pytest-perfagents")
 def commands() -> None:
     """Agents' patches as performance tests; evaluating them is pytest's job: pytest --agent NAME."""

@@ -52,6 +52,7 @@ _RUN_FACTS = (
     "time_budget_minutes",
     "patch_file",
 )
+_DEEPEST = 50
 _SPEEDUP = {
     Change.FASTER: "faster",
     Change.SLOWER: "slower",
@@ -291,18 +292,20 @@ def _finite(number: float) -> float | None:
     return number if isfinite(number) else None
 
 
-def plain(value: Any) -> Any:
-    """The value in JSON's own types; what has no such form becomes its text."""
+def plain(value: Any, depth: int = 0) -> Any:
+    """The value in JSON's own types; what has no such form becomes its text, and what lies too deep ``...``."""
     if isinstance(value, Enum):
-        return plain(value.value)
+        return plain(value.value, depth)
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
         return _finite(value)
+    if depth > _DEEPEST:
+        return "..."
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
+        return [plain(item, depth + 1) for item in value]
     if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
+        return plain(asdict(value), depth)
     return str(value) if isinstance(value, Path) else repr(value)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from os.path import commonpath
 from pathlib import Path
 
 import msgspec
@@ -32,14 +34,41 @@ class Damage:
 
 
 @dataclass(frozen=True, slots=True)
+class Overlap:
+    """``count`` outcomes of ``file`` do not stand: those of the same runs in ``by`` do."""
+
+    file: str
+    by: str
+    count: int
+
+    def __str__(self) -> str:
+        """With what tells the two files apart, from the folder on that holds both."""
+        one, other = Path(self.file).absolute(), Path(self.by).absolute()
+        shared = commonpath((one.parent, other.parent))
+        return f"{self.count} of {one.relative_to(shared)} replaced by {other.relative_to(shared)}"
+
+
+class NoResultsError(UsageError):
+    """Nothing of ours lies at ``place``, which may be there all the same."""
+
+    def __init__(self, place: Path, told: str) -> None:
+        super().__init__(f"{place}: {told}")
+        self.place = place
+
+
+@dataclass(frozen=True, slots=True)
 class ResultSet:
-    """``entries`` has every run once, by id; later ones ``replaced`` the rest of the ``read`` outcomes."""
+    """``entries`` has every run once, by id; later ones ``replaced`` the rest of the ``read`` outcomes.
+
+    ``overlaps`` say which file's outcomes stand where several files have some of one run, the most first.
+    """
 
     entries: tuple[Entry, ...]
     files: int
     read: int
     replaced: int
     damaged: tuple[Damage, ...]
+    overlaps: tuple[Overlap, ...] = ()
 
     @property
     def line(self) -> str:
@@ -69,22 +98,26 @@ def read_results(paths: Sequence[Path]) -> ResultSet:
     Of several outcomes of a run the one that was recorded last stands; where they do not say when, the one read last.
 
     Raises:
-        UsageError: there is no such thing, or it holds nothing of ours.
+        UsageError: there is no such thing, or it holds nothing of ours, which is `NoResultsError`.
     """
     files = _all_files(paths)
-    last: dict[str, Entry] = {}
+    last: dict[str, tuple[Entry, Path]] = {}
+    lost: list[tuple[str, Path]] = []
     damaged: list[Damage] = []
-    read = 0
-    for found, _ in (found for file in files for found in _decoded(file)):
+    for file, found in ((each, found) for each in files for found, _ in _decoded(each)):
         if isinstance(found, Damage):
             damaged.append(found)
             continue
-        read += 1
         known = last.get(found.id)
-        if known is None or _when(known) <= _when(found):
-            last[found.id] = found
-    entries = with_one_name_per_model(sorted(last.values(), key=lambda entry: entry.id))
-    return ResultSet(tuple(entries), len(files), read, read - len(last), tuple(damaged))
+        stands = known is None or _when(known[0]) <= _when(found)
+        if known is not None:
+            lost.append((found.id, known[1] if stands else file))
+        if stands:
+            last[found.id] = found, file
+    entries = with_one_name_per_model(sorted((entry for entry, _ in last.values()), key=lambda entry: entry.id))
+    replaced = Counter((loser, last[run][1]) for run, loser in lost)
+    overlaps = [Overlap(str(one), str(by), count) for (one, by), count in replaced.most_common() if one != by]
+    return ResultSet(tuple(entries), len(files), len(last) + len(lost), len(lost), tuple(damaged), tuple(overlaps))
 
 
 def holds_results(path: Path) -> bool:
@@ -124,8 +157,8 @@ def _files(path: Path) -> list[Path]:
         return [path]
     files = _files_below(path)
     if not files:
-        raise UsageError(
-            f"{path}: no results here; give a results folder, a run's folder, or a file that --perf-json wrote"
+        raise NoResultsError(
+            path, "no results here; give a results folder, a run's folder, or a file that --perf-json wrote"
         )
     return files
 
@@ -167,5 +200,5 @@ def _of_report(file: Path) -> Iterator[tuple[int, Text]]:
     except msgspec.DecodeError as error:
         raise UsageError(f"{file}: not JSON, or cut off ({error}); write it again with --perf-json") from None
     if report.schema != REPORT_SCHEMA:
-        raise UsageError(f"{file}: not a {REPORT_SCHEMA} file; give a run's folder or a --perf-json file")
+        raise NoResultsError(file, f"not a {REPORT_SCHEMA} file; give a run's folder or a --perf-json file")
     yield from enumerate(report.outcomes, 1)

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from pytest_perfagents.jsontext import json_text
 from pytest_perfagents.model import Blame, Category, Outcome, UsageError
 from pytest_perfagents.records import REPORT_SCHEMA, SCHEMA, UNREADABLE, Json, outcome_from_json, outcome_to_json
 
@@ -62,7 +63,7 @@ class LinesWriter:
 
     def append_all(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Write a line for each, and wait once until all are on the disk."""
-        lines = [json.dumps({**record, "recorded_at": now()}, allow_nan=False) + "\n" for record in records]
+        lines = [json_text({**record, "recorded_at": now()}) + "\n" for record in records]
         if self._descriptor is None:
             self._descriptor = self._open()
         data = memoryview("".join(lines).encode())

@@ -8,9 +8,10 @@ from itertools import combinations, islice
 from pytest_perfagents.analysis.commitwise import commit_section
 from pytest_perfagents.analysis.entries import Entry
 from pytest_perfagents.analysis.pairing import paired_section
+from pytest_perfagents.analysis.reruns import transition_section
 from pytest_perfagents.analysis.tables import Document, Kind, Row, Section, Table, share, table
-from pytest_perfagents.analysis.timeline import said, span
-from pytest_perfagents.analysis.transitions import transition_section, transitions
+from pytest_perfagents.analysis.timeline import time_cells, time_lines
+from pytest_perfagents.analysis.transitions import transitions
 from pytest_perfagents.scores.geometric import geometric_mean
 
 MOST_PAIRS = 15
@@ -26,7 +27,9 @@ _COLUMNS = {
     "its interval": Kind.SPEEDUPS,
     "start (UTC)": Kind.TIME,
     "end (UTC)": Kind.TIME,
+    "span": Kind.SECONDS,
     "total": Kind.SECONDS,
+    "commits": Kind.COUNT,
     "average per commit": Kind.SECONDS,
 }
 _TIME = 9
@@ -37,17 +40,19 @@ def comparison(sides: Mapping[str, Sequence[Entry]], *, reruns: bool, seed: int 
     """``sides`` by name, two or more. ``reruns``: each later one may be a rerun of an earlier one."""
     sections: list[Section | None] = [_beside(sides, seed)]
     pairs = list(islice(combinations(sides.items(), 2), MOST_PAIRS))
+    overlap = False
     for (first, before), (second, after) in pairs:
         found = transitions(before, after) if reruns else None
         if found is not None and found.common:
-            sections.append(transition_section(found, first, second, after))
+            overlap = True
+            sections.append(transition_section(found, first, second, before, after))
         if found is None or not found.only_failures:
             sections.append(paired_section(first, before, second, after, seed=seed))
     total = len(sides) * (len(sides) - 1) // 2
     if total > len(pairs):
         line = f"{len(pairs)} of {total} pairs are shown; name fewer result sets, or select fewer runs."
         sections.append(Section("More pairs", (line,)))
-    sections.append(commit_section(sides))
+    sections.append(commit_section(sides, reruns=overlap))
     return Document("Comparison", tuple(section for section in sections if section is not None))
 
 
@@ -64,13 +69,13 @@ def _beside(sides: Mapping[str, Sequence[Entry]], seed: int) -> Section:
         Table(title, tuple(whole.columns[n] for n in kept), tuple(tuple(row[n] for n in kept) for row in whole.rows))
         for title, kept in parts.items()
     ]
-    return Section("Side by side", (), tuple(tables))
+    everything = [entry for entries in sides.values() for entry in entries]
+    return Section("Side by side", time_lines(everything), tuple(tables))
 
 
 def _row(name: str, entries: Sequence[Entry], seed: int) -> Row:
     measured = [(entry.speedup.point, entry.place) for entry in entries if entry.speedup is not None]
     mean = geometric_mean([point for point, _ in measured], [place for _, place in measured], seed=seed)
-    time = span(entries)
     return (
         name,
         len(entries),
@@ -81,8 +86,5 @@ def _row(name: str, entries: Sequence[Entry], seed: int) -> Row:
         sum(entry.category == "SUCCESS_REGRESSION" for entry in entries),
         mean.value if mean else None,
         mean.interval if mean else None,
-        said(time.start) if time else None,
-        said(time.end) if time else None,
-        time.total_s if time else None,
-        time.total_s / time.commits if time else None,
+        *time_cells(entries),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import lru_cache
 from math import isfinite
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from pytest_perfagents.diagnosis.causes import key_of_cause
+from pytest_perfagents.diagnosis.taxonomy import default_blame
 from pytest_perfagents.gates import doubts
 from pytest_perfagents.model import Blame, Category, Role, Tokens
 from pytest_perfagents.records import SCHEMA
@@ -136,9 +138,24 @@ class Entry(msgspec.Struct, frozen=True, gc=False, tag_field="schema", tag=SCHEM
         return self.repo, self.short
 
     @property
+    def who(self) -> str:
+        """The agent with its model, as ``--agent`` takes it: its alias, or ``agent/model`` where that has no model."""
+        return self.alias if _says_a_model(self.alias, self.agent) else f"{self.agent}/{self.model}"
+
+    @property
     def task(self) -> tuple[str, str, str]:
-        """``(repository, commit, alias)``: the attempts of one agent at one commit share it."""
-        return self.repo, self.short, self.alias
+        """``(repository, commit, agent with model)``: the attempts of one agent with one model at a commit share it."""
+        return self.repo, self.short, self.who
+
+    @property
+    def whose_move(self) -> str:
+        """Who is to blame, by the category where the record does not say; empty where nobody is."""
+        return str(self.blame or default_blame(self.category) or "")
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether it was imported from somebody's evaluation."""
+        return self.protocol.recorded is not None
 
     @property
     def cause(self) -> str:
@@ -166,7 +183,14 @@ class Entry(msgspec.Struct, frozen=True, gc=False, tag_field="schema", tag=SCHEM
         return self.category not in NO_PATCH
 
 
+NOBODY = "nobody"
+"""Whose move it is where nobody is to blame."""
 NO_PATCH = frozenset({Category.AGENT_NO_PATCH, Category.AGENT_TIMEOUT, Category.AGENT_INFRA_ERROR})
+
+
+@lru_cache(maxsize=4096)
+def _says_a_model(alias: str, agent: str) -> bool:
+    return alias != "_".join(re.findall(r"[^\W_]+", agent.lower()))
 
 
 @lru_cache(maxsize=4096)

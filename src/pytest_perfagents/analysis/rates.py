@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from pytest_perfagents.analysis.cost import PriceOf, spending, unpriced
-from pytest_perfagents.analysis.entries import NO_PATCH, Entry, grouped, most_first
+from pytest_perfagents.analysis.entries import NO_PATCH, NOBODY, Entry, grouped, most_first
 from pytest_perfagents.analysis.tables import Cell, Kind, Row, Section, Table, share, table
 from pytest_perfagents.model import Category
 
@@ -16,6 +16,7 @@ KEYS: Mapping[str, Callable[[Entry], str]] = {
     "repo": lambda entry: entry.repo,
     "commit": lambda entry: entry.short,
     "category": lambda entry: entry.category.value,
+    "blame": lambda entry: entry.whose_move or NOBODY,
 }
 """What ``--by`` takes."""
 

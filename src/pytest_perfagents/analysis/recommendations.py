@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from pytest_perfagents.analysis.entries import Entry, grouped
 from pytest_perfagents.analysis.missing import error_message, missing_module, missing_revision
 from pytest_perfagents.analysis.tables import Kind, Row, Section, many, share, table
-from pytest_perfagents.diagnosis.causes import cause_in_words
+from pytest_perfagents.diagnosis.causes import cause_in_words, hint_key, hints_in_words
 from pytest_perfagents.diagnosis.modules import is_compiled
-from pytest_perfagents.model import Category
+from pytest_perfagents.model import Blame, Category
 
 _IMPORTS = (Category.TEST_IMPORT_ERROR, Category.BASELINE_IMPORT_ERROR)
 _AGAIN = "run the agent again, or count it as a failure to optimise"
@@ -47,21 +47,31 @@ def recommendations(entries: Sequence[Entry]) -> Section:
         else "Nothing: every run was measured."
     )
     tables = (table("What it would recover", columns, rows, what="things"),) if rows else ()
-    return Section("Recommendations", (line,), tables)
+    return Section("What to do next", (line,), tables)
 
 
 def _aim(entry: Entry) -> tuple[str, str]:
     """Runs of one aim are brought back by one action."""
-    module = missing_module(entry)
-    if entry.category in _IMPORTS and module:
+    module = _installable(entry)
+    if module:
         return "module", _unit(entry, module)
     if missing_revision(entry):
         return "fetch", entry.repo
     if entry.category is Category.NO_TEST_SCRIPT:
-        return "script", entry.repo
+        return entry.told or "script", entry.repo
     if entry.is_agents or not entry.left_patch:
         return "agent", entry.category.value
-    return entry.category.value, entry.cause
+    if entry.told:
+        return "cause", entry.told  # one fix, whatever the runs ended in
+    return entry.category.value, f"{entry.cause} {hint_key(entry.hint)}"
+
+
+def _installable(entry: Entry) -> str | None:
+    """The module that a failed run lacks, where that is all that it lacks."""
+    if entry.told and not entry.told.startswith("need"):
+        return None
+    is_told = isinstance(entry.evidence.module, str) and entry.blame is Blame.ENVIRONMENT
+    return missing_module(entry) if entry.category in _IMPORTS or is_told else None
 
 
 def _unit(entry: Entry, module: str) -> str:
@@ -71,8 +81,8 @@ def _unit(entry: Entry, module: str) -> str:
 
 def _words(members: Sequence[Entry]) -> str:
     entry, commits = members[0], len({member.place for member in members})
-    module = missing_module(entry)
-    if entry.category in _IMPORTS and module:
+    module = _installable(entry)
+    if module:
         if is_compiled(module):
             return f"build {module}"
         if entry.hint is None or "pip install" in entry.hint:
@@ -80,6 +90,8 @@ def _words(members: Sequence[Entry]) -> str:
     if missing_revision(entry):
         bases = len({missing_revision(member) for member in members})
         return f"fetch {many(bases, 'commit')} of {entry.repo}"
+    if entry.category is Category.NO_TEST_SCRIPT and entry.told:
+        return f"evaluate {many(commits, 'commit')} of {entry.repo} again, with the scripts that there are"
     if entry.category is Category.NO_TEST_SCRIPT:
         return f"write scripts for {many(commits, 'commit')} of {entry.repo}"
     return _WORDS.get(entry.category, _mend)(members)
@@ -114,8 +126,4 @@ _WORDS: dict[Category, Callable[[Sequence[Entry]], str]] = {
 
 
 def _how(members: Sequence[Entry]) -> str | None:
-    hints = Counter(entry.hint for entry in members if entry.hint)
-    if not hints:
-        return None
-    first, more = hints.most_common(1)[0][0], len(hints) - 1
-    return f"{first} (and {more} more like it)" if more else first
+    return hints_in_words(entry.hint for entry in members)

@@ -11,7 +11,7 @@ from pytest_perfagents.analysis.overview import overview
 from pytest_perfagents.analysis.rates import group_table, rates
 from pytest_perfagents.analysis.recommendations import recommendations
 from pytest_perfagents.analysis.scoring import score_section
-from pytest_perfagents.analysis.serving import serving_section
+from pytest_perfagents.analysis.serving import serving_sections
 from pytest_perfagents.analysis.speedups import speedup_section
 from pytest_perfagents.analysis.tables import Document, Section
 from pytest_perfagents.analysis.timeline import timeline
@@ -26,17 +26,19 @@ def report(
     """What became of the runs; ``by`` adds a table that is grouped by these of `rates.KEYS`."""
     if not entries:
         return Document(_TITLE, (Section("Summary", ("There are no outcomes.",)),))
+    compared, bare = serving_sections(entries)
     groups = Section("Groups", (), (group_table(entries, by, price_of),)) if by else None
     sections = [
         overview(entries),
+        recommendations(entries),
         groups,
         rates(entries),
         score_section(entries, seed=seed),
         speedup_section(entries),
-        serving_section(entries),
+        compared,
         *breakdowns(entries),
         universal_failures(entries),
+        bare,
         timeline(entries, price_of),
-        recommendations(entries),
     ]
     return Document(_TITLE, tuple(section for section in sections if section is not None))

@@ -15,6 +15,7 @@ from pytest_perfagents.analysis.attempts import (
     near_human_tasks,
     parts_of_human,
     passing_tasks,
+    says_something,
 )
 from pytest_perfagents.analysis.entries import Entry, grouped, most_first
 from pytest_perfagents.analysis.tables import Cell, Kind, Row, Section, Table, table
@@ -29,9 +30,11 @@ KS = (1, 2, 3, 5, 10)
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The runs of one agent, or of all, as the scores want them."""
+    """The runs of one agent, or of all, as the scores want them; ``left_out`` tell nothing of their agent."""
 
     names: Row
+    runs: int
+    left_out: int
     speedups: tuple[float, ...]
     commits: tuple[Place, ...]
     parts: tuple[Part, ...]
@@ -66,6 +69,8 @@ def _scored(names: Row, members: Sequence[Entry], humans: Mapping[Place, float])
     parts = parts_of_human(members, humans)
     return Scored(
         names=names,
+        runs=len(members),
+        left_out=sum(not says_something(entry) for entry in members),
         speedups=tuple(point for point, _ in measured),
         commits=tuple(place for _, place in measured),
         parts=tuple(parts),
@@ -78,6 +83,8 @@ def _together(groups: Sequence[Scored]) -> Scored:
     """All agents as one; every run and every task is some agent's."""
     return Scored(
         names=("all", None),
+        runs=sum(group.runs for group in groups),
+        left_out=sum(group.left_out for group in groups),
         speedups=tuple(chain.from_iterable(group.speedups for group in groups)),
         commits=tuple(chain.from_iterable(group.commits for group in groups)),
         parts=tuple(chain.from_iterable(group.parts for group in groups)),
@@ -126,7 +133,8 @@ def _attempts(groups: Sequence[Scored], seed: int) -> Table:
             passing = at_k(group.passing.counted, group.passing.commits, k, seed=seed)
             near = at_k(group.near_human.counted, group.near_human.commits, k, seed=seed)
             counts = passing.count if passing else None, near.count if near else None
-            rows.append((*group.names, k, *_cells(passing), counts[0], *_cells(near), counts[1]))
+            of_runs = (group.left_out, group.runs)
+            rows.append((*group.names, k, *_cells(passing), counts[0], *_cells(near), counts[1], *of_runs))
     columns = {
         "agent": Kind.TEXT,
         "model": Kind.TEXT,
@@ -137,8 +145,17 @@ def _attempts(groups: Sequence[Scored], seed: int) -> Table:
         "Opt@K": Kind.SHARE,
         "Opt@K interval": Kind.SHARES,
         "tasks with a human speedup": Kind.COUNT,
+        "runs left out": Kind.COUNT,
+        "of runs": Kind.COUNT,
     }
-    return table("Attempts", columns, rows, what="rows", most=0)
+    left_out, runs = groups[-1].left_out, groups[-1].runs
+    note = (
+        f"Not the success rate: {left_out} of {runs} runs, which the script or the environment stopped, are left out; "
+        "the success rate has them as failures."
+        if left_out
+        else ""
+    )
+    return table("Attempts", columns, rows, what="rows", most=0, note=note)
 
 
 def _cells(score: Score | None) -> tuple[Cell, Cell]:

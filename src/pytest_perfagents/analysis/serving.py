@@ -25,13 +25,29 @@ _COLUMNS = {
 }
 
 
-def serving_section(entries: Sequence[Entry]) -> Section | None:
-    """The three-way results among the outcomes; None where there is none."""
-    ran = [entry for entry in entries if is_three_way(entry)]
+def serving_sections(entries: Sequence[Entry]) -> tuple[Section | None, Section | None]:
+    """The three-way results among the outcomes: those that have a baseline's numbers, too, and numbers without one.
+
+    The first has the counts of all; where no result has a baseline's numbers, all is in the second.
+    """
+    ran = sorted((entry for entry in entries if is_three_way(entry)), key=lambda e: (e.place, e.alias, e.id))
     if not ran:
-        return None
-    ordered = sorted(ran, key=lambda entry: (entry.place, entry.alias, entry.id))
-    rows = {entry.id: _rows(entry) for entry in ordered}
+        return None, None
+    rows = {entry.id: _rows(entry) for entry in ran}
+    compared = [row for entry in ran if has_baseline(entry) for row in rows[entry.id]]
+    bare = [row for entry in ran if not has_baseline(entry) for row in rows[entry.id]]
+    whole = (_by_agent(ran, rows), *_numbers(compared or bare))
+    first = Section(_TITLE, _lines(ran), whole)
+    if not compared:
+        return None, first
+    line = "There is nothing to compare these with: their baseline has no numbers."
+    return first, Section(f"{_TITLE} without a baseline", (line,), _numbers(bare)) if bare else None
+
+
+_TITLE = "Serving and offline benchmarks"
+
+
+def _lines(ran: Sequence[Entry]) -> tuple[str, ...]:
     lines = [
         f"{many(len(ran), 'recorded benchmark')} of {many(len({entry.place for entry in ran}), 'commit')}.",
         "A ratio above 1 is in the agent's favour, be it of throughputs or of times. None of them has an interval.",
@@ -40,9 +56,16 @@ def serving_section(entries: Sequence[Entry]) -> Section | None:
     others = sorted(name for name in names if not _shown(name))
     if others:
         lines.append(f"Also recorded, and not compared: {', '.join(others)}.")
-    all_rows = [row for own in rows.values() for row in own]
-    three = (table("Baseline, human and agent", _COLUMNS, all_rows, what="numbers"),) if all_rows else ()
-    return Section("Serving and offline benchmarks", tuple(lines), (_by_agent(ran, rows), *three))
+    return tuple(lines)
+
+
+def _numbers(rows: Sequence[Row]) -> tuple[Table, ...]:
+    return (table("Baseline, human and agent", _COLUMNS, rows, what="numbers"),) if rows else ()
+
+
+def has_baseline(entry: Entry) -> bool:
+    """Whether the baseline's side gave numbers, too."""
+    return _has_numbers(_sides(entry).get("baseline", {}))
 
 
 def is_three_way(entry: Entry) -> bool:

@@ -72,9 +72,13 @@ def _row(entry: Entry) -> Row:
 
 
 def milliseconds(entry: Entry, role: str) -> float | None:
-    """The median time of a side, of a recorded one the mean that its speedup rests on; None where it was not timed."""
+    """The median time of a side, of a recorded one the mean that its speedup rests on; None where it was not timed.
+
+    Where a side was recorded without a mean, the medians are what the speedup rests on.
+    """
     times = entry.sides.get(role)
     if times is None:
         return None
-    seconds = times.stated.mean_s if times.stated is not None and times.stated.mean_s else times.median_s
+    has_means = all(side.stated is not None and side.stated.mean_s for side in entry.sides.values())
+    seconds = times.stated.mean_s if has_means and times.stated is not None else times.median_s
     return None if seconds is None else 1000 * seconds

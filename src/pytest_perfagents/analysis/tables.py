@@ -44,7 +44,8 @@ class Column:
 class Table:
     """``rows`` are whole; a page shows the first ``most`` of them, or as many as its reader asked for.
 
-    ``total`` is what the rows stand for where they are a sample; ``what`` names them: "neutral runs".
+    ``total`` is what the rows stand for where they are a sample; ``what`` names them: "neutral runs". ``note`` says
+    what the table leaves out.
     """
 
     title: str
@@ -53,6 +54,7 @@ class Table:
     what: str = "rows"
     most: int | None = None
     total: int | None = None
+    note: str = ""
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -98,9 +100,12 @@ def table(
     what: str = "rows",
     most: int | None = None,
     total: int | None = None,
+    note: str = "",
 ) -> Table:
     """A table of columns by title."""
-    return Table(title, tuple(Column(name, kind) for name, kind in columns.items()), tuple(rows), what, most, total)
+    return Table(
+        title, tuple(Column(name, kind) for name, kind in columns.items()), tuple(rows), what, most, total, note
+    )
 
 
 def many(count: int, noun: str) -> str:

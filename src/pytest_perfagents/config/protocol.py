@@ -26,6 +26,7 @@ Pin = str | tuple[int, ...]
 class ProtocolConfig:
     """How to measure: ``[perfagents.protocol]``. ``measure_s`` is a whole commit's, ``turn_s`` one turn's.
 
+    ``seed`` None: drawn anew for each commit, so that no patch can know which start it is in.
     ``gpu_warmup_s`` is for each process that uses a GPU; ``l2_flush`` empties the GPU's cache before each block.
     """
 
@@ -40,7 +41,7 @@ class ProtocolConfig:
     measure_s: float = 20.0
     heavy_measure_s: float = 60.0
     looks: tuple[int, ...] = (10, 20, 40, 80)
-    seed: int = 0
+    seed: int | None = None
     threads: int = 1
     memory_gb: float | None = None
     max_sides: int = 8

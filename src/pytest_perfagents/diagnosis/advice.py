@@ -8,29 +8,62 @@ from dataclasses import replace
 
 from pytest_perfagents.diagnosis.binaries import BINARIES
 from pytest_perfagents.diagnosis.groups import Rank
-from pytest_perfagents.diagnosis.kinds import OUT_OF_MEMORY, hint_of_kind, kind_of
-from pytest_perfagents.diagnosis.modules import absent_at_commit, is_compiled, missing_build, missing_module
+from pytest_perfagents.diagnosis.installed import UNMATCHED, with_log
+from pytest_perfagents.diagnosis.kinds import OUT_OF_MEMORY, SERVED, kind_of, memory_hint
+from pytest_perfagents.diagnosis.memory import lacking_memory
+from pytest_perfagents.diagnosis.modules import (
+    absent_at_commit,
+    is_compiled,
+    missing_build,
+    missing_module,
+)
 from pytest_perfagents.diagnosis.patterns import either
 from pytest_perfagents.diagnosis.surroundings import SURROUNDINGS
 from pytest_perfagents.diagnosis.types import Advice, Place, Raised, Rule, fixed
+from pytest_perfagents.diagnosis.unavailable import unavailable_module
 from pytest_perfagents.model import Blame
 
 MODULE = re.compile(r"No module named '?(?P<module>\w+(?:\.\w+)*)")
 
 # A source checkout has no generated version file: vLLM says so and goes on.
 _HARMLESS = re.compile(r"No module named '\w+\._version'")
+# What the configuration sets for our own runs has no part in a server's.
+_OUR_SETTING = either(
+    r" \([^()]*\[repos\.[^()]*\)",
+    r" in env of \[repos\.[^\]]*\]",
+    r", or set cache of \[perfagents\] to a larger disk",
+)
 
 
-def advise(chain: Sequence[Raised], place: Place) -> Advice | None:
-    """The advice for the deepest exception of ``chain`` (deepest last) that a rule knows, or ``None``."""
+def advise(chain: Sequence[Raised], place: Place, log: str = "") -> Advice | None:
+    """The advice for the deepest exception of ``chain`` (deepest last) that a rule knows, or ``None``.
+
+    ``log`` is what was printed beside it.
+    """
+    advice = _known(chain, place)
+    if advice is None:
+        return None
+    advice = with_log(advice, log)
+    return replace(advice, hint=_for_a_server(advice.hint)) if place.served else advice
+
+
+def _for_a_server(hint: str) -> str:
+    hint = _OUR_SETTING.sub("", hint)
+    return SERVED if "[repos." in hint or "[perfagents" in hint else hint
+
+
+def _known(chain: Sequence[Raised], place: Place) -> Advice | None:
     for raised in reversed(chain):
         if _HARMLESS.search(raised.line):
             continue
         for pattern, advice in RULES:
             if found := pattern.search(raised.line):
                 return advice(found, place)
-        if raised.type == "ModuleNotFoundError" and raised.module:
-            return missing_module(raised.module, place)
+        module = raised.module if raised.type == "ModuleNotFoundError" else None
+        if raised.type in ("ModuleNotFoundError", "ImportError"):
+            module = module or unavailable_module(raised.message)
+        if module:
+            return missing_module(module, place)
     return None
 
 
@@ -67,10 +100,10 @@ def _name(found: re.Match[str], place: Place) -> Advice:
         return _other_version(name, module)
     if is_compiled(name):
         return missing_build(f"{module}.{name}", place)
-    if found["circular"] and not place.patch_did_it:
-        hint = "import the package's top first, or take another road to what the script measures"
+    if found["circular"] and not (place.patch_did_it or place.served):
+        hint = "import the package's top first, or take another road to what is measured"
         reason = f"cannot import {name!r} from {module}, whose imports run in a circle"
-        return Advice(reason, hint, f"name {module}.{name}", Blame.SCRIPT)
+        return Advice(reason, hint, f"name {module}.{name}", None if place.served else Blame.SCRIPT)
     reason = f"wants {name!r} from {module}, which does not have it"
     return absent_at_commit(reason, f"name {module}.{name}", place)
 
@@ -92,14 +125,14 @@ def _operator(found: re.Match[str], place: Place) -> Advice:
 
 def _interface(found: re.Match[str], place: Place) -> Advice:
     reason = "calls an interface that is not there at this commit"
-    return absent_at_commit(reason, "call an interface of another commit", place)
+    return absent_at_commit(reason, "call an interface that is not there", place)
 
 
 def _memory(found: re.Match[str], place: Place) -> Advice:
-    hint = hint_of_kind("OOM", replace(place, baseline_worked=False))
+    hint = memory_hint(found.string, place)
     if place.patch_did_it:
         hint = f"the baseline passes here, so the patch takes more memory; {hint}"
-    return Advice("ran out of memory", hint, "need more memory", Blame.ENVIRONMENT)
+    return Advice("ran out of memory", hint, lacking_memory(found.string)[0], Blame.ENVIRONMENT)
 
 
 def _said_to_install(found: re.Match[str], place: Place) -> Advice:
@@ -118,8 +151,9 @@ RULES: tuple[Rule, ...] = (
         re.compile(r"operator torchvision::nms does not exist|partially initialized module 'torchvision'"),
         fixed(
             "cannot import torchvision, which does not match the installed torch",
-            "install both in one command, so that they match: pip install --upgrade torch torchvision",
-            "need a torchvision that matches torch",
+            "install the torchvision that goes with the installed torch, and leave torch as it is: 0.(N + 15).P for "
+            "torch 2.N.P, so for torch 2.5.1: pip install --no-deps torchvision==0.20.1",
+            UNMATCHED,
         ),
     ),
     (

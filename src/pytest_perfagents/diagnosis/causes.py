@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -27,7 +28,10 @@ _SINGULAR = {
     "have": "has",
     "time": "times",
     "lack": "lacks",
+    "meet": "meets",
 }
+# What follows is the run's own: it makes no other hint.
+_QUOTED = re.compile(r"(?<=its last words were: ).*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +57,17 @@ class Cause:
 
 
 def group_causes(outcomes: Iterable[Outcome]) -> list[Cause]:
-    """One ``Cause`` per reason, most runs first; ties by category and key, so that the order stands."""
-    groups: dict[tuple[str, Category, Blame | None], list[Outcome]] = {}
+    """One ``Cause`` for each reason and what mends it, most runs first; ties by category, key and hint, so that the
+    order stands.
+    """
+    groups: dict[tuple[str, Category, Blame | None, str], list[Outcome]] = {}
     for outcome in outcomes:
         if outcome.failure is not None:
             failure = outcome.failure
-            groups.setdefault((cause_key(failure), failure.category, failure.blame), []).append(outcome)
-    causes = [_cause(key, members) for (key, _, _), members in groups.items()]
-    return sorted(causes, key=lambda cause: (-len(cause.runs), cause.category.value, cause.key))
+            key = (cause_key(failure), failure.category, failure.blame, hint_key(failure.hint))
+            groups.setdefault(key, []).append(outcome)
+    causes = [_cause(key, members) for (key, *_), members in groups.items()]
+    return sorted(causes, key=lambda cause: (-len(cause.runs), cause.category.value, cause.key, cause.hint or ""))
 
 
 def recoverable(causes: Iterable[Cause]) -> int:
@@ -80,14 +87,32 @@ def key_of_cause(category: Category, told: object, reason: str) -> str:
     return category.value if category in _ALIKE else _without_particulars(reason)
 
 
+def hint_key(hint: str | None) -> str:
+    """What hints that are alike share: what they tell to do, whatever the commit, the path or the number."""
+    return _without_particulars(_QUOTED.sub("", hint or ""))
+
+
+def hints_in_words(hints: Iterable[str | None]) -> str | None:
+    """Each thing that ``hints`` tell to do, the most frequent first; of those that are alike one, and how many more."""
+    kinds: dict[str, list[str]] = {}
+    for hint in hints:
+        if hint:
+            kinds.setdefault(hint_key(hint), []).append(hint)
+    ordered = sorted(kinds.values(), key=len, reverse=True)
+    told = [Counter(alike).most_common(1)[0][0] + _more(len(set(alike)) - 1) for alike in ordered]
+    return "; or, for others: ".join(told) or None
+
+
+def _more(count: int) -> str:
+    return f" (and {count} more like it)" if count else ""
+
+
 def _cause(key: str, members: list[Outcome]) -> Cause:
     failures = [member.failure for member in members if member.failure is not None]
     first = failures[0]
     runs = tuple(member.case.id for member in members)
     hints = list(dict.fromkeys(failure.hint for failure in failures if failure.hint))
-    hint = hints[0] if hints else None
-    if len(hints) > 1:
-        hint = f"{hint} (and {len(hints) - 1} more like it)"
+    hint = f"{hints[0]}{_more(len(hints) - 1)}" if hints else None
     return Cause(
         key=key,
         category=first.category,
@@ -119,5 +144,5 @@ def cause_in_words(category: Category, told: object, count: int) -> str:
 
 def _without_particulars(reason: str) -> str:
     reason = re.sub(r"(?:/[\w.@+-]+)+/?", "<path>", reason)
-    reason = re.sub(r"\b(?=[0-9a-f]*\d)[0-9a-f]{7,40}\b", "<commit>", reason)
+    reason = re.sub(r"(?<![^\W_])(?=[0-9a-f]*\d)[0-9a-f]{7,40}(?![^\W_])", "<commit>", reason)
     return re.sub(r"\d+(?:\.\d+)?", "<n>", reason)

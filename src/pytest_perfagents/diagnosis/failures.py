@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pytest_perfagents.diagnosis import taxonomy
-from pytest_perfagents.model import Category, Commit, Failure, Role
+from pytest_perfagents.model import Blame, Category, Commit, Failure, Role
 
 
 def failure(
@@ -17,14 +18,15 @@ def failure(
     side: Role | None = None,
     hint: str | None = None,
     evidence: Mapping[str, Any] | None = None,
+    blame: Blame | None = None,
 ) -> Failure:
-    """A failure of this category with the stage and the blame that the table gives it."""
+    """A failure of this category with the stage and, where none is given, the blame that the table gives it."""
     return Failure(
         category,
         taxonomy.default_stage(category),
         " ".join(reason.split()),
         side,
-        taxonomy.default_blame(category),
+        blame or taxonomy.default_blame(category),
         hint,
         evidence or {},
     )
@@ -47,6 +49,17 @@ def no_script(commit: Commit, folders: Sequence[Path]) -> Failure:
         Category.NO_TEST_SCRIPT,
         f"there is no perf script for commit {commit.short}",
         hint=f"write {commit.short}_test_case_generator.py in {places}",
+    )
+
+
+def script_not_found(commit: Commit, script: Path) -> Failure:
+    """A recorded evaluation found no perf script, and another one ran the commit's."""
+    return failure(
+        Category.NO_TEST_SCRIPT,
+        f"the evaluation found no perf script for commit {commit.short}, and another record names one: {script.name}",
+        hint=f"a script for it exists: run the evaluation with it ({script.parent.name}/{script.name})",
+        evidence={"cause": "have a script that their evaluation did not find"},
+        blame=Blame.ENVIRONMENT,
     )
 
 
@@ -73,7 +86,8 @@ def patch_not_applied(said: str) -> Failure:
 def unreadable_patch(patch: Path, error: OSError) -> Failure:
     """The patch was there at discovery and cannot be read now."""
     reason = f"the patch cannot be read: {error.strerror or error}"
-    return failure(Category.AGENT_NO_PATCH, reason, side=Role.PATCHED, hint=f"look at {patch}")
+    hint, blame = f"make {patch} readable, then run it again", Blame.ENVIRONMENT
+    return failure(Category.AGENT_NO_PATCH, reason, side=Role.PATCHED, hint=hint, blame=blame)
 
 
 def not_drivable(script: str, style: str) -> Failure:
@@ -145,6 +159,17 @@ def path_not_hit(lines: int) -> Failure:
         side=Role.PATCHED,
         hint="the script does not reach the patched code: extend its experiment(), or leave this run out",
         evidence={"patched_lines": lines},
+    )
+
+
+def harness_error(error: Exception) -> Failure:
+    """A bug of ours, with its traceback: whoever met it goes on with the next run."""
+    text = str(error).splitlines() or [""]
+    return failure(
+        Category.HARNESS_ERROR,
+        f"{type(error).__name__}: {text[0]}",
+        hint="a bug of pytest-perfagents; please report it with the traceback",
+        evidence={"traceback": "".join(traceback.format_exception(error))},
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import builtins
 import re
 
+from pytest_perfagents.diagnosis.hardware import machine_hint
+from pytest_perfagents.diagnosis.memory import lacking_memory
 from pytest_perfagents.diagnosis.patterns import either, sought
 from pytest_perfagents.diagnosis.types import Place, Raised
 from pytest_perfagents.model import Role
@@ -28,9 +30,9 @@ KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
         either(
             r"requires? (?:a |an |at least )?(?:\d+ )?(?:CUDA|NVIDIA|GPU|ROCm|TPU|XPU|HPU)",
             r"requires? (?:compute capability|sm_?\d\d)",
-            r"(?:GPU|CUDA(?: device)?) (?:is )?(?:required|not (?:available|found))",
+            r"\b(?:needs?|requires?) (?:at least )?\d+ (?:\w+ )?GPUs?\b(?! (?:block|mem))",
+            r"(?:GPU|CUDA(?: device)?)[ _](?:is[ _])?(?:required|not[ _](?:available|found))",
             r"\b(?:needs|no) (?:an? )?(?:available )?(?:CUDA )?(?:GPU|CUDA device)s?\b(?! (?:block|mem))",
-            r"Torch not compiled with CUDA enabled",
             r"Found no NVIDIA driver|driver on your system is too old|CUDA driver version is insufficient",
             r"NVML Shared Library Not Found|libcuda\.so\S*: cannot open",
             r"no CUDA-capable device|0 active drivers|Failed to infer device type",
@@ -54,6 +56,7 @@ KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"^AcceleratorError\b|(?i:\bcuda (?:driver |runtime |unknown )?error\b)|HIP error: |\bcudaError\w+",
             r"Triton Error \[\w+\]|error from cudaGetDeviceCount|(?i:device-side assert triggered)",
             r"an illegal memory access was encountered|CUBLAS_STATUS_|CUDNN_STATUS_|cuDNN error|NCCL error",
+            r"[Tt]orch (?:is |was )?not compiled with (?:CUDA|GPU)",  # a CPU build; the machine may have a GPU
         ),
     ),
     ("IMPORT_ERROR", re.compile(r"^(?:ModuleNotFoundError|ImportError)\b")),
@@ -123,13 +126,20 @@ _NAMED = tuple(
 SHOW = "perfagents show COMMIT --agent NAME"
 """As hints name the command; who knows the run puts its names in."""
 
+SERVED = "see the server's log; run the benchmark by hand in the image of this commit"
+"""What to do where a server ended and nothing is known of the cause."""
+
+_OUR_LIMIT = re.compile(r",? \(?(?:and )?raise memory_gb of \[perfagents\.protocol\]\)?")
 _HINTS = {
-    HARDWARE: "run this commit on a machine with the hardware that it asks for (mostly an NVIDIA GPU)",
-    "OOM": "free memory (main or GPU), raise memory_gb of [perfagents.protocol], or take a smaller workload",
     "CUDA_ERROR": "run it alone on the GPU with CUDA_LAUNCH_BLOCKING=1: such an error is reported late",
     "IMPORT_ERROR": "run the script's imports by hand in the repository's interpreter",
-    "ATTRIBUTE_ERROR": "the script calls an API of the human commit; guard it",
-    "TYPE_ERROR": "the script calls an API of the human commit; guard it",
+    "ATTRIBUTE_ERROR": (
+        f"see the tail of the traceback ({SHOW}): perhaps the script expects what this commit does not have; guard it"
+    ),
+    "TYPE_ERROR": (
+        f"see the tail of the traceback ({SHOW}): perhaps the script passes a value of a type that this commit's code "
+        "does not take"
+    ),
     "ASSERTION": "see which assertion of the script does not hold here",
     "RUNTIME_ERROR": f"see the tail of the traceback ({SHOW}): the script asks for something that cannot run here",
     "EXCEPTION": f"see the tail of the traceback ({SHOW}): the script does not run on this commit as it stands",
@@ -168,12 +178,27 @@ def raised_by_script(text: str) -> Raised:
     return Raised(bare, text) if bare and not raised.type else raised
 
 
-def hint_of_kind(kind: str, place: Place) -> str:
-    """What to do about an exception of this kind where its cause is not known."""
+def hint_of_server(place: Place) -> str:
+    """What to do about a server that ended, where nothing shows that the patch did it: no script is to be mended."""
+    if place.role is Role.PATCHED:
+        return "start the server without the patch, too: if it serves, look in the patch for what the traceback names"
+    return SERVED
+
+
+def hint_of_kind(kind: str, place: Place, said: str = "") -> str:
+    """What to do about an exception of this kind where its cause is not known; ``said`` is its text."""
     if kind == HARDWARE:
-        return f"{'the patch asks for it, the baseline does not; ' if place.patch_did_it else ''}{_HINTS[kind]}"
+        return f"{'the patch asks for it, the baseline does not; ' if place.patch_did_it else ''}{machine_hint(said)}"
     if place.patch_did_it:
         return f"the baseline passes here, so the patch broke it: see the tail of the traceback ({SHOW})"
+    if place.served and kind not in ("OOM", "CUDA_ERROR"):
+        return hint_of_server(place)
     if place.role is Role.HUMAN and kind in ("ATTRIBUTE_ERROR", "TYPE_ERROR"):
         return "the script does not fit the human commit either: it has to be written again"
-    return _HINTS[kind]
+    return memory_hint(said, place) if kind == "OOM" else _HINTS[kind]
+
+
+def memory_hint(said: str, place: Place) -> str:
+    """What to do where memory ran out; our own limit has no part in a server's."""
+    hint = lacking_memory(said)[1]
+    return _OUR_LIMIT.sub("", hint) if place.served else hint

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from pytest_perfagents.diagnosis.kinds import hint_of_server
 from pytest_perfagents.diagnosis.types import Advice, Place
 from pytest_perfagents.model import Blame, Role
 
@@ -71,6 +72,10 @@ _COMPILED = re.compile(r"_\w*C|_C_\w+|cuda_utils|cumem_allocator|vllm_flash_attn
 _GENERATED = re.compile(r"_version|\w+_pb2(?:_grpc)?|_build_info")
 
 
+PERHAPS_HUMAN = "perhaps the script calls an API of the human commit; guard it"
+"""Of what this commit does not have: only a run of the human's side would show whether that one does."""
+
+
 def is_compiled(name: str) -> bool:
     """Whether the last part of the name is that of a compiled or generated file, which git does not hold."""
     last = name.split(".")[-1]
@@ -103,6 +108,7 @@ def missing_module(module: str, place: Place) -> Advice:
     if top in _GONE_FROM_PYTHON:
         last = _GONE_FROM_PYTHON[top]
         hint = f"set python of [repos.{place.repo}] to Python {last}, the last that has it"
+        hint = f"serve it with Python {last}, the last that has it" if place.served else hint
         reason = f"needs module {module!r}, which this Python no longer has"
         return Advice(reason, hint, f"need {module}", Blame.ENVIRONMENT, module)
     where = "not installed" if "." not in module else f"not installed, or not in the installed version of {top}"
@@ -126,13 +132,18 @@ def _missing_of_package(module: str, place: Place) -> Advice:
     top = module.split(".")[0]
     if module == top:
         hint = f'set import_root of [repos.{place.repo}] to the folder that holds {top}/ (for sglang: "python")'
+        hint = (
+            f"install {top} where the server runs, or put the folder that holds {top}/ on its path"
+            if place.served
+            else hint
+        )
         reason = f"cannot find the measured package {top!r}"
         return Advice(reason, hint, f"need the package {top} on the path", Blame.ENVIRONMENT, module)
     if is_compiled(module):
         return missing_build(module, place)
     reason = f"needs {module!r}, which {top} does not have at this commit"
     advice = absent_at_commit(reason, f"name {module}", place)
-    hint = advice.hint if place.patch_did_it else f"no package to install: {advice.hint}"
+    hint = advice.hint if place.patch_did_it or place.served else f"no package to install: {advice.hint}"
     return replace(advice, hint=hint, module=module)
 
 
@@ -148,9 +159,14 @@ def missing_build(module: str, place: Place) -> Advice:
 
 def absent_at_commit(reason: str, cause: str, place: Place) -> Advice:
     """Something of the measured package that the script wants and this commit does not have."""
+    if place.patch_did_it and place.served:
+        hint = "the baseline serves here: the patch names what is not there, or it removed, renamed or changed it"
+        return Advice(reason, hint, cause)
     if place.patch_did_it:
         return Advice(reason, "the patch removed, renamed or changed it: the baseline passes here", cause)
-    hint = "the script calls an API of the human commit; guard it"
+    if place.served:
+        return Advice(reason, hint_of_server(place), cause)
+    hint = PERHAPS_HUMAN
     if place.role is Role.HUMAN:
         hint = "not even the human commit has it: the script names the wrong thing and has to be written again"
     return Advice(reason, hint, cause, Blame.SCRIPT)

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from pytest_perfagents.diagnosis.kinds import raised_in_words
+from pytest_perfagents.diagnosis.patchlines import at_file
 from pytest_perfagents.diagnosis.patterns import either, one_line, sought
 from pytest_perfagents.diagnosis.taxonomy import default_blame, default_stage
 from pytest_perfagents.diagnosis.tracebacks import chain_in_text
@@ -77,7 +78,7 @@ RULES: tuple[_Rule, ...] = (
         re.compile(r"(?i)missing parent_commit - cannot determine (?:the )?baseline image"),
         re.compile(r"(?i)missing parent_commit|cannot determine (?:the )?baseline image"),
         "has no container image, since nothing says which commit it is: {0}",
-        "give parent_commit of this commit in benchmark_mode_mapping.json, then run it again",
+        "give parent_commit of this commit{known} in benchmark_mode_mapping.json, then run it again",
     ),
     _Rule(
         Category.GIT_WORKTREE_FAILED,
@@ -167,17 +168,35 @@ def _bounded(text: str) -> str:
 def _failure(rule: _Rule, found: re.Match[str], text: str, commit: Commit) -> Failure:
     start, end = text.rfind("\n", 0, found.start()) + 1, text.find("\n", found.end())
     line = one_line(text[start : end if end >= 0 else None], _LINE_CHARACTERS)
-    names = {"repo": commit.repo, "parent": commit.parent[:8] or commit.short}
+    known = f", which another record says is {commit.parent}," if commit.parent else ""
+    names = {"repo": commit.repo, "parent": _missing(line, commit), "known": known}
     category = rule.category
+    at = at_file(text, found) if category is Category.PATCH_APPLY_FAILED else ""
     return Failure(
         category,
         default_stage(category),
-        f"{_SIDES[category]} {rule.reason.replace('{0}', line)}",
+        f"{_SIDES[category]} {rule.reason.replace('{0}', line)}{at}",
         Role(_SIDES[category]),
         default_blame(category),
         rule.hint.format(**names),
         {"line": line, "cause": _cause(category, found, names)},
     )
+
+
+# A commit as git names it where it does not have it.
+_NAMED = re.compile(
+    r"(?i)(?:invalid reference|valid object name|bad object|not a tree|bad revision|ambiguous argument):?\s+"
+    r"['\"]?(?P<commit>[0-9a-f]{7,64})\b"
+)
+
+
+def _missing(line: str, commit: Commit) -> str:
+    """The commit that git says it lacks, else the one before the human's."""
+    named = _NAMED.search(line)
+    if named is None:
+        return commit.parent[:8] or commit.short
+    full = next((each for each in (commit.parent, commit.human) if each.startswith(named["commit"][:40])), "")
+    return full[:8] or named["commit"]
 
 
 _SIDES = {

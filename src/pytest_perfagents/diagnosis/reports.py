@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from pytest_perfagents.diagnosis.advice import MODULE, advise
 from pytest_perfagents.diagnosis.kinds import HARDWARE, hint_of_kind, kind_of, raised_by_script
 from pytest_perfagents.diagnosis.modules import is_target
 from pytest_perfagents.diagnosis.patterns import sought
 from pytest_perfagents.diagnosis.types import Advice, Facts, Finding, Place, Raised
-from pytest_perfagents.model import Category, Role
+from pytest_perfagents.diagnosis.unavailable import unavailable_module
+from pytest_perfagents.model import Blame, Category, Role
 from pytest_perfagents.parsers.script_output import WORDLESS, ScriptReport
 
 _OPT_PATH = "OPT_PATH"
@@ -19,7 +18,6 @@ _HINTS = {
     ),
     "INVALID_CONFIG": "the script refuses its own configuration: see its setup()",
 }
-_UNAVAILABLE = re.compile(r"(?P<what>\w+?)_(?:is_)?not_(?:available|installed|found)")
 
 
 def reported(facts: Facts) -> Finding | None:
@@ -29,13 +27,16 @@ def reported(facts: Facts) -> Finding | None:
         return None
     text = report.error or "no error, only that its target is not resolved"
     raised = raised_by_script(text)
+    module = unavailable_module(text)
+    if module is not None and kind_of(raised) == "EXCEPTION":
+        raised = Raised("ModuleNotFoundError", text, module)
     if not raised.type:
         raised = Raised(report.error_class or ("Exception" if text == WORDLESS else ""), text)
     chain = (raised, *_beneath(facts, raised))
-    advice = advise(chain, facts.place)
+    advice = advise(chain, facts.place, facts.log)
     reason = "" if advice and len(chain) == 1 and tells_all(advice, text) else f"reports: {text}"
     kind = kind_of(raised, report.error_name)
-    category = _category(report, raised, kind, facts.place)
+    category = _category(report, raised, kind, facts.place, advice)
     return Finding(category, reason, chain, advice, _hint(report, category, kind, facts.place))
 
 
@@ -52,7 +53,17 @@ def category_of_import(raised: Raised, place: Place) -> Category:
     found = MODULE.search(sought(raised.message))
     if found and is_target(found["module"], place):
         return target_not_resolved(place)
+    return category_of_install(place)
+
+
+def category_of_install(place: Place) -> Category:
+    """Something that is not installed, or broken, so that an import fails."""
     return place.category("IMPORT_ERROR") if place.role is Role.PATCHED else Category.TEST_IMPORT_ERROR
+
+
+def is_surroundings(advice: Advice | None) -> bool:
+    """Whether the cause is known to lie in what surrounds the code: then it is no target that is missing."""
+    return advice is not None and advice.blame is Blame.ENVIRONMENT
 
 
 def tells_all(advice: Advice, text: str) -> bool:
@@ -60,7 +71,7 @@ def tells_all(advice: Advice, text: str) -> bool:
     return advice.module is not None and len(text) < len(f"ModuleNotFoundError: No module named {advice.module!r}") + 12
 
 
-def _category(report: ScriptReport, raised: Raised, kind: str, place: Place) -> Category:
+def _category(report: ScriptReport, raised: Raised, kind: str, place: Place, advice: Advice | None) -> Category:
     if kind == HARDWARE:
         return Category.HARDWARE_UNAVAILABLE
     if kind in ("OOM", "CUDA_ERROR"):
@@ -71,6 +82,8 @@ def _category(report: ScriptReport, raised: Raised, kind: str, place: Place) -> 
         return Category.OPT_PATH_NOT_HIT
     if report.error_name == "EQUIVALENCE_FAILED":
         return Category.EQUIVALENCE_FAILED if place.role is Role.PATCHED else place.category("ASSERTION")
+    if is_surroundings(advice):
+        return category_of_install(place) if kind == "IMPORT_ERROR" else place.category(kind)
     if kind == "IMPORT_ERROR" or report.error_name.startswith("IMPORT_MISSING") or report.target_resolved is False:
         return target_not_resolved(place)
     if not raised.type and kind == "EXCEPTION" and report.opt_path_hit is False and not report.error_name:
@@ -85,13 +98,11 @@ def target_not_resolved(place: Place) -> Category:
 
 
 def _hint(report: ScriptReport, category: Category, kind: str, place: Place) -> str:
-    if unavailable := _UNAVAILABLE.fullmatch(report.error or ""):
-        return f"if {unavailable['what']} is a module, it is not installed: pip install {unavailable['what']}"
     if category is Category.OPT_PATH_NOT_HIT:
         return _HINTS["OPT_PATH_NOT_TRIGGERED"]
     if category is Category.TARGET_NOT_RESOLVED:
         return "the script does not find what it measures: name the target as this commit does, or guard it"
-    return _HINTS.get(report.error_name) or hint_of_kind(kind, place)
+    return _HINTS.get(report.error_name) or hint_of_kind(kind, place, f"{report.error or ''} {report.error_name}")
 
 
 def _beneath(facts: Facts, said: Raised) -> tuple[Raised, ...]:

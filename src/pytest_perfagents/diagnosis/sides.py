@@ -15,6 +15,8 @@ from pytest_perfagents.diagnosis.names import asking_first, misspelling, misspel
 from pytest_perfagents.diagnosis.patterns import one_line, sought
 from pytest_perfagents.diagnosis.reports import (
     category_of_import,
+    category_of_install,
+    is_surroundings,
     path_not_hit,
     reported,
     target_not_resolved,
@@ -24,6 +26,7 @@ from pytest_perfagents.diagnosis.signals import ending_signal, killed, signal_na
 from pytest_perfagents.diagnosis.taxonomy import default_blame, default_stage
 from pytest_perfagents.diagnosis.tracebacks import Told, chain_of_error, ended_by, exceptions_in
 from pytest_perfagents.diagnosis.types import Evidence, Facts, Finding, Place, Raised
+from pytest_perfagents.diagnosis.unavailable import unavailable_module
 from pytest_perfagents.model import Blame, Category, Ending, Execution, Failure, Role, Stage
 from pytest_perfagents.parsers.script_output import parse_output
 
@@ -117,6 +120,8 @@ def _stage(category: Category, seen: Stage | None) -> Stage:
 def _blame(finding: Finding, place: Place) -> Blame | None:
     """The baseline is never the agent's fault; once it worked, what the patched side does is."""
     category = finding.category
+    if finding.advice is not None and finding.advice.whoever:
+        return finding.advice.blame
     if place.role is Role.PATCHED and default_blame(category) is Blame.AGENT:
         return Blame.AGENT if place.baseline_worked else finding.blame or Blame.ENVIRONMENT
     if category is Category.HARDWARE_UNAVAILABLE:
@@ -131,11 +136,17 @@ def _timed_out(facts: Facts) -> Finding | None:
     hint = "give it more time (timeout_s of [perfagents]), or make the script's workload smaller"
     if facts.place.patch_did_it:
         hint = "the baseline took less: the patch hangs or became far slower"
-    within = f"within {execution.duration_s:.3g} s" if execution.duration_s > 0 else "in its time"
+    within = f"within {_seconds(execution.duration_s)} s" if execution.duration_s else "in time"
     reason = f"gave no result {within} and was stopped"
     if not _stopped_by_us(execution):
         reason = f"ended with exit code {_TIMEOUT_CODE}, which timeout(1) gives to what it stops"
-    return Finding(facts.place.category("TIMEOUT"), reason, facts.raised, advise(facts.raised, facts.place), hint)
+    advice = advise(facts.raised, facts.place, facts.log)
+    return Finding(facts.place.category("TIMEOUT"), reason, facts.raised, advice, hint)
+
+
+def _seconds(duration_s: float) -> str:
+    """Three figures, and no power of ten."""
+    return f"{duration_s:.0f}" if duration_s >= 100 else f"{duration_s:.3g}"
 
 
 def _stopped_by_us(execution: Execution) -> bool:
@@ -153,8 +164,10 @@ def _raised(facts: Facts) -> Finding | None:
     if not facts.raised or facts.left:
         return None
     chain = (*facts.raised, *_swallowed_beneath(facts))
-    ended, kind, advice = chain[0], kind_of(ended_by(chain)), advise(chain, facts.place)
-    kind = kind if kind == HARDWARE else kind_of(ended)
+    ended, kind, advice = chain[0], kind_of(ended_by(chain)), advise(chain, facts.place, facts.log)
+    if kind == HARDWARE:
+        ended = ended_by(chain)
+    kind = kind_of(ended)
     category = Category.HARDWARE_UNAVAILABLE if kind == HARDWARE else facts.place.category(kind)
     reason = f"ended in {ended}"
     if advice is None and len(chain) > 1:
@@ -164,7 +177,7 @@ def _raised(facts: Facts) -> Finding | None:
     if facts.others:
         count = len(facts.others)
         reason = "; ".join(filter(None, (reason, f"{count} other exception{'s' * (count > 1)} in its group")))
-    return Finding(category, reason, chain, advice, hint_of_kind(kind, facts.place))
+    return Finding(category, reason, chain, advice, hint_of_kind(kind, facts.place, ended.line))
 
 
 def _swallowed_beneath(facts: Facts) -> tuple[Raised, ...]:
@@ -182,7 +195,7 @@ def _swallowed(facts: Facts) -> Finding | None:
         category = place.category("IMPORT_ERROR") if place.patch_did_it else Category.WRONG_TARGET
         reason = f"hides that its import of {module} failed ({chain[0]}), and would time a stand-in"
         hint = "let the script report a failed import instead of standing in for it"
-        return Finding(category, reason, chain, advise(chain, place), hint)
+        return Finding(category, reason, chain, advise(chain, place, facts.log), hint, Blame.SCRIPT)
     return None
 
 
@@ -209,8 +222,8 @@ def _said_in_words(facts: Facts) -> Finding | None:
     modules = [line for line in lines if MODULE.search(line)]
     if modules:
         said = Raised("ModuleNotFoundError", modules[-1])
-        category = category_of_import(said, facts.place)
-        return Finding(category, f"says: {modules[-1]}", (said,), advise((said,), facts.place))
+        advice = advise((said,), facts.place, facts.log)
+        return Finding(category_of_import(said, facts.place), f"says: {modules[-1]}", (said,), advice)
     return _other_words(facts, [line for line in lines if _TROUBLE.search(line)])
 
 
@@ -220,12 +233,18 @@ def _other_words(facts: Facts, lines: Sequence[str]) -> Finding | None:
     for line in reversed(lines):
         said = raised_in_words(line)
         kind = kind_of(said)
+        module = unavailable_module(line) if kind == "EXCEPTION" else None
+        if module is not None:
+            said, kind = Raised("ModuleNotFoundError", line, module), "IMPORT_ERROR"
         if not said.type and kind == "EXCEPTION":
             continue
+        advice = advise((said,), place, facts.log)
         category = place.category(kind) if kind != HARDWARE else Category.HARDWARE_UNAVAILABLE
-        if kind == "IMPORT_ERROR" or _NO_SUCH_NAME.search(line):
+        if is_surroundings(advice):
+            category = category_of_install(place) if kind == "IMPORT_ERROR" else category
+        elif kind == "IMPORT_ERROR" or _NO_SUCH_NAME.search(line):
             category = target_not_resolved(place)
-        return Finding(category, f"says: {line}", (said,), advise((said,), place), hint_of_kind(kind, place))
+        return Finding(category, f"says: {line}", (said,), advice, hint_of_kind(kind, place, said.line))
     return None
 
 

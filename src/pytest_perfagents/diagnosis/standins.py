@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from pytest_perfagents.diagnosis.patterns import either
-from pytest_perfagents.diagnosis.taxonomy import default_blame, default_stage
-from pytest_perfagents.model import Category, Failure, Role
+from pytest_perfagents.diagnosis.taxonomy import default_stage
+from pytest_perfagents.model import Blame, Category, Failure, Role
 from pytest_perfagents.parsers.script_output import ScriptReport
 
 _WORDS = either(
@@ -32,7 +32,7 @@ def stand_in(report: ScriptReport | None, stderr: str, side: Role) -> Failure | 
         default_stage(Category.WRONG_TARGET),
         f"{side} measured a stand-in for the target, as the script says: {said}",
         side,
-        default_blame(Category.WRONG_TARGET),
+        Blame.SCRIPT,
         "let the script report why its target cannot be imported instead of standing in for it",
         {"line": said, "cause": "time a mock in place of their target"},
     )

@@ -59,6 +59,15 @@ SURROUNDINGS: tuple[Rule, ...] = (
         ),
     ),
     (
+        re.compile(r"[Tt]orch (?:is |was )?not compiled with (?:CUDA|GPU)"),
+        fixed(
+            "asks for CUDA, and the installed torch is a CPU build",
+            "install a CUDA build of this torch version, where there is an NVIDIA GPU; else run it on such a machine",
+            "need a CUDA build of torch",
+            whoever=True,
+        ),
+    ),
+    (
         re.compile(r"no kernel image is available"),
         fixed(
             "has no kernel for this GPU",
@@ -70,7 +79,7 @@ SURROUNDINGS: tuple[Rule, ...] = (
         re.compile(r"(?i)address already in use|\bEADDRINUSE\b|\bport \d+ is (?:already )?in use"),
         fixed(
             "wants a port that something else on this machine uses",
-            "end what listens there (ss -ltnp shows it), or let the script take a free port (0)",
+            "end what listens there (ss -ltnp shows it), or take a free port (0)",
             "need a port that is in use",
         ),
     ),
@@ -90,7 +99,7 @@ SURROUNDINGS: tuple[Rule, ...] = (
         re.compile(r"out of resource: (?P<what>[a-z ]+), Required: "),
         fixed(
             "runs a kernel that wants more {what} than this GPU has",
-            "run it on a larger GPU, or let the script take smaller blocks",
+            "run it on a larger GPU, or with smaller blocks",
             "need a larger GPU",
         ),
     ),

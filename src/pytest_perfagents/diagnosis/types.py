@@ -57,12 +57,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where it happened: the side, the repository's name in the configuration, its measured packages."""
+    """Where it happened: the side, the repository's name in the configuration, its measured packages.
+
+    ``served`` is a benchmark of a server: there is no perf script, and nobody here runs it.
+    """
 
     role: Role
     repo: str
     packages: tuple[str, ...]
     baseline_worked: bool = True
+    served: bool = False
 
     @property
     def patch_did_it(self) -> bool:
@@ -82,7 +86,8 @@ class Place:
 class Advice:
     """What a cause means and what to do. ``reason`` follows the side's name; ``cause`` follows "24 runs".
 
-    ``blame`` overrides the table's on a side without a patch; ``module`` is what is missing.
+    ``blame`` overrides the table's on a side without a patch, and with ``whoever`` on every side; ``module`` is what
+    is missing.
     """
 
     reason: str
@@ -90,18 +95,19 @@ class Advice:
     cause: str
     blame: Blame | None = None
     module: str | None = None
+    whoever: bool = False
 
 
 Advise = Callable[[re.Match[str], Place], Advice]
 Rule = tuple[re.Pattern[str], Advise]
 
 
-def fixed(reason: str, hint: str, cause: str, blame: Blame = Blame.ENVIRONMENT) -> Advise:
+def fixed(reason: str, hint: str, cause: str, blame: Blame = Blame.ENVIRONMENT, *, whoever: bool = False) -> Advise:
     """Advice in words that stand; ``{name}`` in them is the pattern's group, ``{repo}`` the repository."""
 
     def advice(found: re.Match[str], place: Place) -> Advice:
         words = {key: value or "" for key, value in found.groupdict().items()} | {"repo": place.repo}
-        return Advice(reason.format(**words), hint.format(**words), cause.format(**words), blame)
+        return Advice(reason.format(**words), hint.format(**words), cause.format(**words), blame, whoever=whoever)
 
     return advice
 
@@ -135,6 +141,11 @@ class Facts:
         """
         command = self.execution.command if self.execution is not None else ()
         return () if command and command[-1].startswith("{") else command
+
+    @property
+    def log(self) -> str:
+        """All that was printed."""
+        return f"{self.execution.stderr}\n{self.execution.stdout}" if self.execution is not None else ""
 
     @property
     def left(self) -> bool:

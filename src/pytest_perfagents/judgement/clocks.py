@@ -14,16 +14,68 @@ TICK_S = 1e-9
 FEW_STARTS = 5
 FLAGGED, LEAST_FLAGGED = 0.99, log(1.05)
 """What a flag about clocks that disagree needs: with less, the noise of a busy machine has its say."""
+ONE_SIDED, LEAST_ONE_SIDED = 0.995, log(1.005)
+FAR, LIKELY = log(1.5), 0.95
+
+Times = Sequence[Sequence[float]]
+"""Starts x turns, in seconds."""
 
 
-def log_speedups(baseline: Sequence[Sequence[float]], candidate: Sequence[Sequence[float]]) -> list[float]:
+def log_speedups(baseline: Times, candidate: Times) -> list[float]:
     """Per start, the log of the ratio of both sides' turns, trimmed by rounds: positive where the candidate is faster.
 
     The turns of a round are neighbours in time: what slows down only one of them makes the round stand out, and such
-    rounds go. What remains is added up before it is divided, so that a turn counts by the time that it takes.
+    rounds go, unless they stand out in one side's favour from start to start, for then they are that side's own. What
+    remains is added up before it is divided, so that a turn counts by the time that it takes.
     """
+    trimmed = _trimmed(baseline, candidate)
+    return trimmed if _one_sided(baseline, candidate, trimmed) is None else _whole(baseline, candidate)
+
+
+def standing_out(baseline: Times, candidate: Times) -> str | None:
+    """One line where single turns, or whole starts, take back what the others gain."""
+    trimmed = _trimmed(baseline, candidate)
+    one_sided = _one_sided(baseline, candidate, trimmed)
+    if one_sided is not None and abs(one_sided) >= LEAST_FLAGGED:
+        usual = exp(hodges_lehmann(trimmed, FLAGGED)[0])
+        return (
+            f"some of the turns stand out in every start: without them it is {times(usual)} as fast as the baseline, "
+            f"with them {times(usual * exp(one_sided))}"
+        )
+    return _far_starts(baseline, candidate)
+
+
+def _far_starts(baseline: Times, candidate: Times) -> str | None:
+    """Neither turns that are trimmed nor a few starts are heard by an estimate; all of it together is."""
+    point, low, _ = _interval(log_speedups(baseline, candidate), LIKELY)
+    ratios = _whole(baseline, candidate)
+    slow, quick = (sum(sign * (ratio - point) > FAR for ratio in ratios) for sign in (-1, 1))
+    together = log(max(sum(map(sum, baseline)), TICK_S) / max(sum(map(sum, candidate)), TICK_S))
+    if slow <= quick or low <= 0 or point < LEAST_FLAGGED or together > point / 2:
+        return None
+    return (
+        f"{slow} of the {len(ratios)} starts stand out: the usual one is {times(exp(point))} as fast as the baseline, "
+        f"all of them together {times(exp(together))}"
+    )
+
+
+def _one_sided(baseline: Times, candidate: Times, trimmed: Sequence[float]) -> float | None:
+    """How much the trimmed rounds change a start, in logs; None where they change it to either side, as noise does."""
+    changes = [whole - part for whole, part in zip(_whole(baseline, candidate), trimmed, strict=True)]
+    point, low, high = hodges_lehmann(changes, ONE_SIDED)
+    return point if abs(point) >= LEAST_ONE_SIDED and (low > 0 or high < 0) else None
+
+
+def _trimmed(baseline: Times, candidate: Times) -> list[float]:
     return [
         log(trimmed_ratio([max(s, TICK_S) for s in before], [max(s, TICK_S) for s in after]))
+        for before, after in zip(baseline, candidate, strict=True)
+    ]
+
+
+def _whole(baseline: Times, candidate: Times) -> list[float]:
+    return [
+        log(max(sum(before), TICK_S) / max(sum(after), TICK_S))
         for before, after in zip(baseline, candidate, strict=True)
     ]
 

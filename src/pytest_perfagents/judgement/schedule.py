@@ -26,7 +26,7 @@ class StartPlan:
     padding: tuple[int, ...]
 
 
-def plan_start(number: int, sides: int, *, seed: int) -> StartPlan:
+def plan_start(number: int, sides: int, *, seed: int | None) -> StartPlan:
     """The plan of start ``number``. All sides of a start share a hash seed, so that sets iterate alike in a pair."""
     random = Random(f"{seed}/{number}")
     order = list(range(sides))

@@ -60,10 +60,12 @@ def prove(
 
 def _beside_the_calls(base: Track, mine: Track, side: Side, turns: Turns) -> Iterator[str | None]:
     """Clocks that disagree, helpers, what was replaced, the GPU, memory."""
+    starts = min(len(base.wall_s), len(mine.wall_s))
+    pair = base.samples(BASELINE, turns.calls, starts), mine.samples(side, turns.calls, starts)
     if turns.clock == "cpu":
-        starts = min(len(base.wall_s), len(mine.wall_s))
-        pair = base.samples(BASELINE, turns.calls, starts), mine.samples(side, turns.calls, starts)
         yield clocks.disagreement(*pair, clocks.FLAGGED, clocks.LEAST_FLAGGED)
+    if starts:
+        yield clocks.standing_out(*(each.cpu_s if turns.clock == "cpu" else each.wall_s for each in pair))
     yield from shifts.helper_flags(_beside(base), _beside(mine))
     yield from replaced.flags(base.intact, mine.intact)
     yield "it uses a GPU and the baseline does not" if mine.uses_gpu and not base.uses_gpu else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -58,6 +59,10 @@ class Trial:
     rejected: dict[Side, Rejected] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     disturbance: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.config.protocol.seed is None:
+            self.config = replace(self.config, protocol=replace(self.config.protocol, seed=secrets.randbits(32)))
 
     def run(self) -> list[Outcome]:
         """Admit the baseline, then the others; measure whoever is sound. Workspaces are gone afterwards."""

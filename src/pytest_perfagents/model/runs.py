@@ -67,7 +67,8 @@ class AgentRun:
     @property
     def id(self) -> str:
         """``minivllm/1a2b3c4d/trae/claude-sonnet-45/2026-01-01_00-00-00/minivllm_core-0000``: unique, stable."""
-        return f"{self.commit.repo}/{self.commit.short}/{self.agent}/{self.model}/{self.run}/{self.item}"
+        name = f"{self.commit.repo}/{self.commit.short}/{self.agent}/{self.model}/{self.run}/{self.item}"
+        return name.encode("utf-8", "backslashreplace").decode()  # as JSON has it: folders may have names in no UTF-8
 
     @property
     def patch(self) -> Path:

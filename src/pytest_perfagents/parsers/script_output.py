@@ -6,9 +6,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import Any
 
+from pytest_perfagents.parsers.bounds import possible_time
+from pytest_perfagents.parsers.numbers import number
 from pytest_perfagents.parsers.script_text import seconds_in_text
 
 _MILLI = 1e-3
@@ -20,6 +21,7 @@ _TIME_KEYS = {
     "avg_s": 1.0, "mean_s": 1.0, "avg_time_s": 1.0, "duration_s": 1.0, "elapsed_s": 1.0,
     "avg_time": 1.0, "execution_time": 1.0, "elapsed_time": 1.0, "avg_latency": 1.0,
 }  # fmt: skip
+_MEDIANS = frozenset({"p50_ms", "median_ms"})
 _MARKS = frozenset({"target_resolved", "opt_path_hit", "error_name", "error_code", *_TIME_KEYS})
 _CLASS_KEYS = ("error_type", "exception_type", "error_class", "exception")
 _CLASS = re.compile(r"(?:\w+\.)*(?P<name>[A-Z]\w*(?:Error|Exception|Interrupt|Exit))")
@@ -40,7 +42,8 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class ScriptReport:
-    """What a script said of its run. ``seconds`` are per iteration; ``None`` where it measured nothing.
+    """What a script said of its run. ``seconds`` are per iteration; ``None`` where it measured nothing, or says a time
+    that cannot be one.
 
     ``error`` is the script's own text; ``target_resolved`` and ``opt_path_hit`` are ``None`` where it does
     not say. ``raw`` is the JSON object as it stood, empty for a report in words.
@@ -51,6 +54,9 @@ class ScriptReport:
     target_resolved: bool | None = None
     opt_path_hit: bool | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seconds", possible_time(self.seconds))
 
     @property
     def error_name(self) -> str:
@@ -66,9 +72,29 @@ class ScriptReport:
         return found["name"] if found else ""
 
     @property
+    def is_median(self) -> bool:
+        """Whether ``seconds`` is a median, since the script states no mean."""
+        return self.seconds is not None and _time_key(self.raw) in _MEDIANS
+
+    @property
+    def no_times(self) -> dict[str, Any]:
+        """What stands where a time should be and is none: a text, less than nothing. Null and 0 are left out."""
+        told = {key: self.raw[key] for key in _TIME_KEYS if self.raw.get(key) is not None}
+        return {key: value for key, value in told.items() if is_no_time(value)}
+
+    @property
     def blames(self) -> bool:
         """Whether the script itself says what went wrong."""
         return self.error is not None or self.target_resolved is False
+
+    @property
+    def impossible(self) -> dict[str, float]:
+        """The times that nobody can have measured, as they stand; they count as none."""
+        told = {key: (figure, scale) for key, scale in _TIME_KEYS.items() if (figure := _positive(self.raw.get(key)))}
+        found = {key: figure for key, (figure, scale) in told.items() if possible_time(figure * scale) is None}
+        rows = self.raw.get("benchmarks")
+        mean = _benchmark_seconds(rows) if rows and isinstance(rows, list) else None
+        return found if mean is None or possible_time(mean) is not None else {**found, "the mean": mean}
 
 
 def parse_output(stdout: str) -> ScriptReport | None:
@@ -99,7 +125,7 @@ def report_from_json(value: Mapping[str, Any]) -> ScriptReport | None:
     if not _MARKS & value.keys() and (error is None or _LOG_MARKS & value.keys()):
         return None
     return ScriptReport(
-        seconds=None if error is not None or value.get("iters") == 0 else _seconds(value),
+        seconds=None if error is not None or number(value.get("iters")) == 0 else _seconds(value),
         error=error,
         target_resolved=_flag(value.get("target_resolved")),
         opt_path_hit=_flag(value.get("opt_path_hit")),
@@ -173,23 +199,27 @@ def _objects_by_line(text: str) -> Iterator[Mapping[str, Any]]:
                 yield value
 
 
+def is_no_time(value: object) -> bool:
+    """Whether a value that is there is neither a time nor the 0 of one that was not measured."""
+    figure = number(value)
+    return figure is None or figure < 0
+
+
 def _seconds(value: Mapping[str, Any]) -> float | None:
-    for key, scale in _TIME_KEYS.items():
-        seconds = _positive(value.get(key))
-        if seconds is not None:
-            return seconds * scale
-    return None
+    key = _time_key(value)
+    seconds = None if key is None else _positive(value.get(key))
+    return None if key is None or seconds is None else seconds * _TIME_KEYS[key]
 
 
-def _positive(number: object) -> float | None:
+def _time_key(value: Mapping[str, Any]) -> str | None:
+    """The key of the time that counts: the first of the table that holds one."""
+    return next((key for key in _TIME_KEYS if _positive(value.get(key)) is not None), None)
+
+
+def _positive(value: object) -> float | None:
     """A number that can be a time: finite and more than nothing. A zero is no measurement."""
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        return None
-    try:
-        number = float(number)
-    except OverflowError:
-        return None
-    return number if isfinite(number) and number > 0 else None
+    figure = number(value)
+    return figure if figure is not None and figure > 0 else None
 
 
 def _error(value: Mapping[str, Any]) -> str | None:

@@ -21,7 +21,8 @@ def tokens_of(usage: object, *, apart: bool | None = None) -> Tokens | None:
     """One usage as its service reports it; None where it holds no count above 0.
 
     ``apart``: what came from a cache or went into one is counted beside ``input_tokens``, as Anthropic does, and not
-    in it, as OpenAI and LiteLLM do. By default the names tell.
+    in it, as OpenAI and LiteLLM do. By default the names tell. More in the cache than in all of an input that should
+    hold it contradicts itself: it is counted beside, and as no more than a lower bound.
     """
     if not isinstance(usage, Mapping):
         return None
@@ -32,11 +33,13 @@ def tokens_of(usage: object, *, apart: bool | None = None) -> Tokens | None:
     in_cache = (cached or 0) + (cache_write or 0)
     if apart is None:
         apart = _APART in usage
-    if apart or in_cache > (read_in or 0):  # more than all there is cannot be a part of it
+    is_odd = not apart and in_cache > (read_in or 0)  # more than all there is cannot be a part of it
+    if apart or is_odd:
         fresh, total = read_in, (read_in or 0) + in_cache + (written or 0)
     else:
         fresh, total = None if read_in is None else read_in - in_cache, (read_in or 0) + (written or 0)
-    return Tokens(total, fresh, written, cached, cache_write, at_least=read_in is None or written is None)
+    is_bound = is_odd or read_in is None or written is None
+    return Tokens(total, fresh, written, cached, cache_write, at_least=is_bound)
 
 
 def _first(usage: Mapping[str, Any], names: Iterable[str]) -> int | None:

@@ -9,15 +9,27 @@ from pathlib import Path
 from typing import Any
 
 from pytest_perfagents.discovery.runfolders import PATCH
+from pytest_perfagents.parsers.bounds import possible_time
+from pytest_perfagents.parsers.numbers import number
 from pytest_perfagents.parsers.script_output import ScriptReport, parse_output, report_from_json
-from pytest_perfagents.recorded.files import Content, number, table, text_of, word
+from pytest_perfagents.recorded.contradictions import against_itself
+from pytest_perfagents.recorded.files import Content, table, text_of, word
+from pytest_perfagents.recorded.impossible import (
+    brief,
+    exit_code,
+    impossible_duration,
+    impossible_times,
+    recorded_duration,
+)
 from pytest_perfagents.recorded.naming import Names, revision, script_of
 from pytest_perfagents.recorded.records import Evaluation, Half, Kind, Origin
 from pytest_perfagents.recorded.trees import Found
 
 _CODE = re.compile(r"(?i)(?:exit(?:ed)?|return(?:ed)?)[ _-]?(?:with )?(?:code|status|value)?\s*[:=]?\s*(-?\d{1,3})\b")
 _CODE_KEYS = ("exit_code", "returncode", "return_code", "exitcode", "exit_status", "rc")
-_TOLERANCE = 0.01
+# Fields in which an evaluation or a script says whether the results are equal, and their words for "no".
+_EQUAL = re.compile(r"(?:is_)?equivalent|equivalence(?:_passed|_ok|_check|_status)?|eq_(?:level|passed|ok|check)")
+_NO = re.compile(r"(?i)false|no|mis-?match(?:ed)?|fail(?:ed|ure)?|differ(?:s|ent)?|unequal|not[ _](?:equal|equivalent)")
 
 
 def read_evaluation(found: Found, content: Content, names: Names) -> Evaluation:
@@ -30,7 +42,7 @@ def read_evaluation(found: Found, content: Content, names: Names) -> Evaluation:
     commits = tuple(revision(said.get(name), name, against) for name in ("human_commit", "pre_commit"))
     run, contradictions = names.of_evaluation(found, said, (commits[0], commits[1]))
     run = replace(run, status=word(said.get("agent_status")).lower(), patch_file=_file_name(said.get("patch_path")))
-    has_patch = bool(word(said.get("patch_path"))) if "patch_path" in said else None
+    has_patch = _has_patch(said, against)
     origin = Origin(
         file=found.file,
         kind=Kind.EVALUATION,
@@ -40,7 +52,7 @@ def read_evaluation(found: Found, content: Content, names: Names) -> Evaluation:
         script=script_of(said.get("test_script_path")),
         damage=content.damage or ("" if result else "holds no result"),
         contradictions=(*against, *contradictions),
-        duration_s=number(result.get("duration_s")) or 0.0,
+        duration_s=recorded_duration(result),
         folders=(found.file.parent, *_folder_of(said.get("patch_path"))),
     )
     return _evaluation(origin, result, "error_message")
@@ -66,7 +78,7 @@ def read_summary(found: Found, content: Content, names: Names) -> Evaluation | N
         has_patch=has_patch,
         damage=content.damage,
         contradictions=(*against, *contradictions),
-        duration_s=number(result.get("duration_s")) or 0.0,
+        duration_s=recorded_duration(result),
         folders=(found.file.parent,),
     )
     return _evaluation(origin, result, "error")
@@ -76,6 +88,15 @@ def _folder_of(path: object) -> tuple[Path, ...]:
     """Where the patch lay, if that can be told from here: beside the agent's trajectory."""
     file = Path(word(path))
     return (file.parent,) if file.is_absolute() else ()
+
+
+def _has_patch(said: Mapping[str, Any], against: list[str]) -> bool | None:
+    """Whether there was a patch: a path says yes, null no; None where nothing is said, or nothing that is a path."""
+    path = said.get("patch_path")
+    if path is None or isinstance(path, str):
+        return bool(word(path)) if "patch_path" in said else None
+    against.append(f"patch_path is {repr(path)[:60]}, which is no path: passed over")
+    return None
 
 
 def _file_name(path: object) -> str:
@@ -95,14 +116,14 @@ class _Side:
         if report is None and isinstance(output, str):
             report = parse_output(output)
         ms = number(self.result.get(f"{self.name}_ms"))
-        if report is None and ms is not None and not ms > 0:
-            report = ScriptReport(raw={f"{self.name}_ms": ms})  # a zero is no measurement
+        if report is None and ms is not None and possible_time(ms / 1000) is None:
+            report = ScriptReport(raw={f"{self.name}_ms": ms})  # a zero is no measurement, nor is less
         return Half(ms, report, self._code(table(output)))
 
     def _code(self, output: Mapping[str, Any]) -> int | None:
-        own = (number(self.result.get(f"{self.name}_{key}")) for key in _CODE_KEYS)
-        told = (number(output.get(key)) for key in _CODE_KEYS)
-        return next((int(code) for code in (*own, *told) if code is not None), None)
+        own = (exit_code(self.result.get(f"{self.name}_{key}")) for key in _CODE_KEYS)
+        told = (exit_code(output.get(key)) for key in _CODE_KEYS)
+        return next((code for code in (*own, *told) if code is not None), None)
 
 
 def _evaluation(origin: Origin, result: Mapping[str, Any], error_key: str) -> Evaluation:
@@ -115,61 +136,43 @@ def _evaluation(origin: Origin, result: Mapping[str, Any], error_key: str) -> Ev
         elif baseline.seconds is not None and patched.seconds is None and patched.code is None:
             patched = replace(patched, code=code)
     speedup = number(result.get("speedup"))
-    against = [*_against_output(result, "baseline", baseline), *_against_output(result, "patched", patched)]
-    against += _against_ratio(baseline.seconds, patched.seconds, speedup)
     status = word(result.get("status")).lower()
-    against += _against_status(status, baseline, patched)
+    unpatched = _against_no_patch(origin, baseline, patched)
+    against = against_itself(result, "" if unpatched else status, {"baseline": baseline, "patched": patched}, speedup)
+    against += unpatched
+    impossible = (*impossible_times(result, baseline, patched), *impossible_duration(result))
     return Evaluation(
-        origin=replace(origin, contradictions=(*origin.contradictions, *against)),
+        origin=replace(origin, contradictions=brief((*origin.contradictions, *against, *impossible))),
         status=status,
         error=error.strip(),
         baseline=baseline,
         patched=patched,
         speedup=speedup,
+        unequal=_unequal(result, patched),
         stdout=text_of(result.get("stdout")),
         stderr=text_of(result.get("stderr")),
     )
 
 
+def _against_no_patch(origin: Origin, baseline: Half, patched: Half) -> list[str]:
+    if origin.has_patch is not False or baseline.seconds is None or patched.seconds is None:
+        return []
+    return ["it says that there is no patch, and both sides have a time: nothing of a patch was measured"]
+
+
+def _unequal(result: Mapping[str, Any], patched: Half) -> str:
+    """The fields that say so; nothing of a side that did not run, where such a field may only be a default."""
+    if patched == Half() or (patched.report is not None and patched.report.blames):
+        return ""
+    said = {**result, **(patched.report.raw if patched.report else {})}
+    told = {key: value for key, value in said.items() if _EQUAL.fullmatch(key)}
+    return ", ".join(f"{key}: {str(value).lower()}" for key, value in told.items() if _NO.fullmatch(str(value).strip()))
+
+
 def _code_of(result: Mapping[str, Any], error: str) -> int | None:
     """How the failing process ended, by a field or in the words of the evaluation."""
-    told = next((code for key in _CODE_KEYS if (code := number(result.get(key))) is not None), None)
+    told = next((code for key in _CODE_KEYS if (code := exit_code(result.get(key))) is not None), None)
     if told is not None:
-        return int(told)
+        return told
     found = _CODE.search(error)
     return int(found[1]) if found else None
-
-
-def _against_output(result: Mapping[str, Any], name: str, half: Half) -> list[str]:
-    """A side's time that is not what its own script printed."""
-    said, printed = half.ms, half.report.seconds if half.report else None
-    if said is None or printed is None or _is_near(said, 1000 * printed):
-        return []
-    return [f"{name}_ms is {said:.6g}, and {name}_output says {1000 * printed:.6g} ms: the output counts"]
-
-
-def _against_ratio(baseline_s: float | None, patched_s: float | None, speedup: float | None) -> list[str]:
-    if not baseline_s or not patched_s or speedup is None or _is_near(speedup, baseline_s / patched_s):
-        return []
-    return [f"its speedup is {speedup:.4g}, and its times make {baseline_s / patched_s:.4g}: the times count"]
-
-
-def _against_status(status: str, baseline: Half, patched: Half) -> list[str]:
-    """A status that the rest of the record does not bear out."""
-    if status == "success" and baseline.seconds is None:
-        return ["its status is success, and there is no time of the baseline: what the baseline says counts"]
-    if status == "success" and patched.seconds is None:
-        return ["its status is success, and there is no time of the patched side: what that side says counts"]
-    if (
-        status not in ("", "success", "baseline_failed")
-        and baseline.seconds is not None
-        and patched.seconds is not None
-    ):
-        return [f"its status is {status}, and both sides have a time: the times count, unless the results differ"]
-    if status == "baseline_failed" and baseline.seconds is not None:
-        return ["its status is baseline_failed, and the baseline has a time: the time counts"]
-    return []
-
-
-def _is_near(one: float, other: float) -> bool:
-    return abs(one - other) <= _TOLERANCE * max(abs(one), abs(other))

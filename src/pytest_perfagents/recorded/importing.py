@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from pytest_perfagents.config import Config
 from pytest_perfagents.discovery.trajectories import read_tokens
@@ -12,13 +14,15 @@ from pytest_perfagents.model import Case, Outcome, UsageError
 from pytest_perfagents.recorded.choosing import one_each
 from pytest_perfagents.recorded.evaluations import read_evaluation, read_summary
 from pytest_perfagents.recorded.files import Content, read_json
-from pytest_perfagents.recorded.judging import Packages, judge_evaluation
+from pytest_perfagents.recorded.judging import Packages, Scripts, harness_failed, judge_evaluation, scripts_named
 from pytest_perfagents.recorded.naming import Names
+from pytest_perfagents.recorded.parents import with_parents
 from pytest_perfagents.recorded.records import Evaluation, Note, Record, Serving
 from pytest_perfagents.recorded.served import judge_serving
 from pytest_perfagents.recorded.servings import load_plans, read_serving, with_sides
 from pytest_perfagents.recorded.trees import EVALUATION, SUMMARY, Found, Search
 
+T = TypeVar("T")
 _OTHER_SIDES = ("human", "baseline")
 
 
@@ -28,7 +32,7 @@ class Recordings:
     that another one of the same run stood beside.
 
     ``notes`` say what was amiss, in which file, and what was done; ``files`` is how many were read; ``others`` are the
-    files whose records do not count, by the run's id.
+    files whose records do not count, by the run's id; ``scripts`` are those that the records name.
     """
 
     records: tuple[Record, ...]
@@ -36,6 +40,7 @@ class Recordings:
     files: int
     packages: Packages
     others: Mapping[str, tuple[str, ...]]
+    scripts: Scripts = field(default_factory=dict)
 
     def cases(self) -> list[Case]:
         """The recorded runs with their scripts."""
@@ -43,7 +48,7 @@ class Recordings:
 
     def outcome(self, record: Record) -> Outcome:
         """The record, judged, with the tokens that the agent's trajectory tells where it lies."""
-        outcome = judge(record, self.packages)
+        outcome = judge(record, self.packages, self.scripts)
         outcome = replace(outcome, tokens=read_tokens(*record.origin.folders))
         others = self.others.get(outcome.case.id)
         if not others:
@@ -74,21 +79,27 @@ def read_records(folders: Sequence[Path], config: Config | None = None) -> Recor
         UsageError: a folder is not there, or no folder holds a record.
     """
     reader = _Reader(Names(config.repos.values() if config else ()))
-    records = reader.read(folders)
+    records, filled = with_parents(reader.read(folders))
     if not records and not reader.notes:
         shown = ", ".join(str(folder) for folder in folders) or "no folder"
         raise UsageError(
             f"{shown}: no recorded evaluations; they are called {EVALUATION}, {SUMMARY} or <commit>_agent_result.json"
         )
     packages = {repo.name: repo.packages for repo in config.repos.values()} if config else {}
-    chosen, others, duplicates = one_each(records, lambda record: judge(record, packages).category)
-    notes = [*reader.notes, *(note for record in records for note in _amiss(record)), *duplicates]
-    return Recordings(tuple(chosen), tuple(notes), reader.files, packages, others)
+    scripts = scripts_named(records)
+    chosen, others, duplicates = one_each(records, lambda record: judge(record, packages, scripts).category)
+    notes = [*reader.notes, *filled, *(note for record in records for note in _amiss(record)), *duplicates]
+    return Recordings(tuple(chosen), tuple(notes), reader.files, packages, others, scripts)
 
 
-def judge(record: Record, packages: Packages) -> Outcome:
-    """By the rules for its kind."""
-    return judge_evaluation(record, packages) if isinstance(record, Evaluation) else judge_serving(record, packages)
+def judge(record: Record, packages: Packages, scripts: Scripts) -> Outcome:
+    """By the rules for its kind. A record that meets a bug of ours is told as one, and costs no other record."""
+    try:
+        if isinstance(record, Evaluation):
+            return judge_evaluation(record, packages, scripts)
+        return judge_serving(record, packages)
+    except Exception as error:
+        return harness_failed(record, error)
 
 
 @dataclass(slots=True)
@@ -107,10 +118,18 @@ class _Reader:
             content = read_json(found.file)
             self.files += 1
             if found.name:
-                records += self._evaluated(found, content)
+                records += self._guarded(found, partial(self._evaluated, found, content)) or []
             else:
                 served.append((found, content))
         return [*records, *self._served(served, search.plans)]
+
+    def _guarded(self, found: Found, read: Callable[[], T]) -> T | None:
+        """What is read; None where the file meets a bug of ours, which is noted and costs no other file."""
+        try:
+            return read()
+        except Exception as error:
+            self.notes.append(Note(str(found.file), f"met a bug of pytest-perfagents ({error!r})", "no outcome"))
+            return None
 
     def _evaluated(self, found: Found, content: Content) -> Iterable[Evaluation]:
         if found.name == EVALUATION:
@@ -126,8 +145,11 @@ class _Reader:
         known = load_plans(plans, self.notes) if files else {}
         agents = [each for each in files if each[0].side not in _OTHER_SIDES]
         others = [each for each in files if each[0].side in _OTHER_SIDES]
-        read = [(found, read_serving(found, content, self.names, known)) for found, content in agents]
-        records, notes = with_sides(read, others)
+        read = [
+            (found, self._guarded(found, partial(read_serving, found, content, self.names, known)))
+            for found, content in agents
+        ]
+        records, notes = with_sides([(found, record) for found, record in read if record is not None], others)
         self.notes += notes
         return records
 

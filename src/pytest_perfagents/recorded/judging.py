@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from pytest_perfagents import diagnosis
 from pytest_perfagents.diagnosis import failures
 from pytest_perfagents.diagnosis.kinds import kind_of, raised_in_words
 from pytest_perfagents.diagnosis.preparing import not_prepared
+from pytest_perfagents.diagnosis.serving import no_numbers
 from pytest_perfagents.diagnosis.standins import stand_in
 from pytest_perfagents.diagnosis.tracebacks import chain_in_text
 from pytest_perfagents.diagnosis.types import Evidence
@@ -34,32 +36,28 @@ from pytest_perfagents.parsers.script_output import ScriptReport
 from pytest_perfagents.recorded.comparing import (
     RULE,
     THRESHOLD,
-    by_medians,
     contradiction,
     recorded_comparison,
+    recorded_ratio,
     side_of,
-    stated_times,
 )
-from pytest_perfagents.recorded.records import Evaluation, Half, Origin
+from pytest_perfagents.recorded.files import TOO_LARGE
+from pytest_perfagents.recorded.limits import is_late, limit_s
+from pytest_perfagents.recorded.records import Evaluation, Half, Origin, Record
 
 Packages = Mapping[str, Sequence[str]]
 """The measured packages of each repository; one that is not there has its own name."""
 
+Scripts = Mapping[str, Path]
+"""The perf scripts of commits, by the short human commit, as records name them."""
+
 _NO_PATCH = re.compile(r"(?i)\bno (?:model_)?patch\b|patch (?:file )?(?:not found|missing|does not exist)")
 _NO_SCRIPT = re.compile(r"(?i)no (?:test|perf) ?script|(?:test|perf) script (?:is )?(?:not found|missing)")
-_TIMED_OUT = re.compile(
-    r"(?i)\btimed[ -]?out\b|\btime-?out (?:after|expired|exceeded|reached|of)\b|^time-?out\.?$"
-    r"|\b(?:exceeded|hit|over) (?:its |the )?time ?limit|TimeoutExpired"
-)
-# "requests.exceptions.ReadTimeout: text": an exception, unless it is the evaluation's own for a run that it stopped.
-_NAMED = re.compile(r"(?:[A-Za-z_]\w*\.)*(?:[A-Z]\w*(?:Error|Exception|Timeout|Expired)|timeout)(?:: |$)")
-_STOPPED = re.compile(
-    r"(?i)(?:\w+\.)*(?:TimeoutExpired\b|TimeoutError: (?:the )?(?:test|baseline|patched|benchmark|script|command)\b)"
-)
 # The evaluation's own words for "it printed no result": they say nothing of why.
 _GENERIC = re.compile(
     r"(?i)^(?:(?:baseline|patched|child|parent)\b[^\n:]*(?:failed|no output)[^\n:]*|unknown error|error|failed)?$"
 )
+_OF_A_SIDE = re.compile(r"(?i)\b(?:baseline|patched|child|parent|test|script|worktree)\b")
 _OBJECT = re.compile(r'\{(?=\s*")')
 _TRACEBACK = "Traceback (most recent call last)"
 _UNEQUAL = re.compile(
@@ -70,27 +68,46 @@ _LINE_CHARACTERS = 300
 _MOST_OBJECTS = 200
 
 
-def judge_evaluation(record: Evaluation, packages: Packages) -> Outcome:
+def scripts_named(records: Iterable[object]) -> Scripts:
+    """The scripts that the records name of commits that they ran them on."""
+    ran = (each for each in records if isinstance(each, Evaluation) and not _lacks_script(each))
+    return {each.origin.run.commit.short: each.origin.script for each in ran if each.origin.script is not None}
+
+
+def judge_evaluation(record: Evaluation, packages: Packages, scripts: Scripts) -> Outcome:
     """What the run says of itself first, then the baseline, then the patched side, then the times."""
-    failure = _of_the_run(record) or _of_the_record(record) or _of_the_baseline(record, packages)
+    failure = _of_the_run(record, scripts) or _of_the_record(record) or _of_the_baseline(record, packages)
     failure = failure or _of_the_patch(record, packages)
     if failure is not None:
         return outcome_of(record.origin, failure, status=record.status, error=record.error)
     return _measured(record)
 
 
-def _of_the_run(record: Evaluation) -> Failure | None:
+def _lacks_script(record: Evaluation) -> bool:
+    return record.status == "no_test" or bool(_NO_SCRIPT.search(record.error))
+
+
+def _of_the_run(record: Evaluation, scripts: Scripts) -> Failure | None:
     """No patch, no script: that was so before anything was run, whatever the baseline did then."""
     origin, is_measured = record.origin, bool(record.baseline.seconds and record.patched.seconds)
+    is_missing = record.status == "no_patch" and origin.has_patch is None and not is_measured
+    if origin.has_patch is False or is_missing:
+        return diagnosis.agent_failure(replace(origin.run, has_patch=False), _of_the_agent(record))
     if is_measured:
         return None
-    if origin.has_patch is False or (record.status == "no_patch" and origin.has_patch is None):
-        return diagnosis.agent_failure(replace(origin.run, has_patch=False))
     if record.status == "no_patch" or (not record.status and _NO_PATCH.search(record.error)):
         return failures.patch_refused(record.error)
-    if record.status == "no_test" or _NO_SCRIPT.search(record.error):
-        return failures.no_script(origin.run.commit, ())
+    if _lacks_script(record):
+        commit = origin.run.commit
+        script = scripts.get(commit.short)
+        return failures.script_not_found(commit, script) if script else failures.no_script(commit, ())
     return None
+
+
+def _of_the_agent(record: Evaluation) -> str:
+    """The evaluation's message, where it can be about the agent: nothing was run that it could be about."""
+    was_run = record.baseline != Half() or record.status not in ("no_patch", "error", "")
+    return "" if was_run or _OF_A_SIDE.search(record.error) else record.error
 
 
 def _of_the_record(record: Evaluation) -> Failure | None:
@@ -117,21 +134,22 @@ def _says_nothing(record: Evaluation) -> bool:
 def unreadable(origin: Origin) -> Failure:
     """Nothing in the file says how the run ended."""
     what = origin.damage or "says nothing of how the run ended"
+    mend = "shorten its outputs" if what.startswith(TOO_LARGE) else "put the whole file back"
     return Failure(
         Category.BASELINE_UNKNOWN,
         Stage.DISCOVER,
         f"the record {what}, so nothing shows how the run ended",
         blame=Blame.ENVIRONMENT,
-        hint=f"evaluate the run again, or put the whole file back: {origin.file}",
+        hint=f"evaluate the run again, or {mend}: {origin.file}",
         evidence={"cause": "have a damaged record"},
     )
 
 
 def _of_the_baseline(record: Evaluation, packages: Packages) -> Failure | None:
     half = record.baseline
-    is_late = _is_late(record) and half.seconds is None
-    if half.seconds is None or is_late or _not_reached(half):
-        return _diagnosed(record, Role.BASELINE, half, record.stdout, packages, late=is_late)
+    late = is_late(record.status, record.error) and half.seconds is None
+    if half.seconds is None or late or _not_reached(half):
+        return _diagnosed(record, Role.BASELINE, half, record.stdout, packages, late=late)
     return stand_in(half.report, record.stderr, Role.BASELINE)
 
 
@@ -139,32 +157,36 @@ def _of_the_patch(record: Evaluation, packages: Packages) -> Failure | None:
     half = record.patched
     if half.seconds is None and record.origin.damage and half == Half():
         return replace(unreadable(record.origin), category=Category.PATCHED_UNKNOWN, side=Role.PATCHED)
-    if record.status != "success" and (said := _unequal(record)):
+    if said := _unequal(record):
         return failures.unequal(said, Role.PATCHED)
     if half.seconds is None or _not_reached(half):
         stdout = _after(record.stdout, record.baseline.report)
-        return _diagnosed(record, Role.PATCHED, half, stdout, packages, late=_is_late(record))
-    return stand_in(half.report, record.stderr, Role.PATCHED)
+        return _diagnosed(record, Role.PATCHED, half, stdout, packages, late=is_late(record.status, record.error))
+    return stand_in(half.report, record.stderr, Role.PATCHED) or _incomparable(record)
+
+
+def _incomparable(record: Evaluation) -> Failure | None:
+    """One side states a median alone, the other a mean alone."""
+    if recorded_ratio(record.baseline, record.patched) is not None:
+        return None
+    is_median = record.baseline.report is not None and record.baseline.report.is_median
+    one, other = ("median", "mean") if is_median else ("mean", "median")
+    reason = f"the record has only a {one} of the baseline and only a {other} of the patched side"
+    return no_numbers(reason, Role.PATCHED, "evaluate the run again, and record mean and median of both sides")
 
 
 def _unequal(record: Evaluation) -> str:
-    """What tells that the patched side gave another result: the evaluation's words, or a check that raised."""
-    if _UNEQUAL.search(record.error):
-        return record.error
+    """What tells that the patched side gave another result: words or fields of the evaluation, a check that raised."""
+    if _UNEQUAL.search(record.error) or _UNEQUAL.search(record.status.replace("_", " ")):
+        return record.error or f"its status is {record.status}"
+    if record.unequal:
+        return f"the record says {record.unequal}"
     last = record.stderr[record.stderr.rfind(_TRACEBACK) :] if _TRACEBACK in record.stderr else ""
     return last.strip().splitlines()[-1] if record.patched.seconds is None and _IN_CHECK.search(last) else ""
 
 
 def _not_reached(half: Half) -> bool:
     return half.report is not None and half.report.opt_path_hit is False
-
-
-def _is_late(record: Evaluation) -> bool:
-    if record.status in ("timeout", "success"):
-        return record.status == "timeout"
-    # A library that gave up waiting raised that; nobody stopped the run.
-    is_of_a_library = _NAMED.match(record.error) is not None and not _STOPPED.match(record.error)
-    return bool(_TIMED_OUT.search(record.error)) and not is_of_a_library
 
 
 def _diagnosed(record: Evaluation, role: Role, half: Half, stdout: str, packages: Packages, *, late: bool) -> Failure:
@@ -177,7 +199,8 @@ def _diagnosed(record: Evaluation, role: Role, half: Half, stdout: str, packages
         report, stderr = told, f"{stderr}\n{record.error}\n"
     code = None if late else half.code
     ending = Ending.TIMED_OUT if late else Ending.SIGNALED if code is not None and code < 0 else Ending.EXITED
-    execution = Execution((), ending, code, stdout, stderr, record.origin.duration_s)
+    stated_s = limit_s(record.error) if late else None
+    execution = Execution((), ending, code, stdout, stderr, stated_s or record.origin.duration_s)
     evidence = Evidence(execution=execution, report=report)
     named = packages.get(repo, (repo,))
     return diagnosis.diagnose(evidence, role, packages=named, repo=repo, names_in=lambda _: ())
@@ -207,11 +230,10 @@ def _measured(record: Evaluation) -> Outcome:
     case = Case(record.origin.run, record.origin.script)
     patched = Side(Role.PATCHED, case.id)
     sides = {"baseline": side_of(BASELINE, record.baseline), "patched": side_of(patched, record.patched)}
-    baseline_s, patched_s = record.baseline.seconds, record.patched.seconds
-    assert baseline_s and patched_s
-    medians = by_medians(stated_times(record.baseline), stated_times(record.patched))
-    comparison = recorded_comparison(patched, baseline_s / patched_s, medians)
-    flags = [flag for flag in (contradiction(comparison), *record.origin.contradictions) if flag]
+    ratio = recorded_ratio(record.baseline, record.patched)
+    assert ratio is not None
+    comparison = recorded_comparison(patched, ratio.point, ratio.by_medians)
+    flags = [flag for flag in (ratio.flag, contradiction(comparison), *record.origin.contradictions) if flag]
     if record.origin.damage:
         flags.append(f"its record {record.origin.damage}")
     raw = record.patched.report.raw if record.patched.report else {}
@@ -228,9 +250,18 @@ def _measured(record: Evaluation) -> Outcome:
     )
 
 
+def harness_failed(record: Record, error: Exception) -> Outcome:
+    """The last net: what our own code could not judge."""
+    return outcome_of(record.origin, failures.harness_error(error), status=record.status, error=record.error)
+
+
 def outcome_of(origin: Origin, failure: Failure, *, status: str, error: str, **more: Any) -> Outcome:
     """A failure as the outcome of the record's run."""
-    told = {"record": str(origin.file), "recorded_status": status, "recorded_error": error[:_LINE_CHARACTERS]}
+    told = {
+        "record": str(origin.file),
+        "recorded_status": status[:_LINE_CHARACTERS],
+        "recorded_error": error[:_LINE_CHARACTERS],
+    }
     evidence = {**failure.evidence, **{name: value for name, value in told.items() if value}}
     return Outcome(
         case=Case(origin.run, origin.script),
@@ -245,9 +276,9 @@ def outcome_of(origin: Origin, failure: Failure, *, status: str, error: str, **m
 def protocol_of(origin: Origin, *, status: str, error: str, **more: Any) -> dict[str, Any]:
     """How it came about: not by us."""
     recorded = {
-        "file": str(origin.file),
+        "file": str(origin.file.absolute()),
         "kind": origin.kind.value,
-        "status": status,
+        "status": status[:_LINE_CHARACTERS],
         "error": error[:_LINE_CHARACTERS],
         "damage": origin.damage,
         "contradictions": list(origin.contradictions),

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_perfagents.diagnosis.serving import ServedLog
 from pytest_perfagents.model import AgentRun
+from pytest_perfagents.parsers.bounds import possible_time
 from pytest_perfagents.parsers.script_output import ScriptReport
 
 
@@ -69,14 +70,21 @@ class Half:
         """What was measured; None where nothing was, whatever the record's status says."""
         if self.report is not None:
             return self.report.seconds
-        return self.ms / 1000 if self.ms else None
+        return possible_time(self.ms / 1000) if self.ms is not None else None
+
+    @property
+    def device(self) -> str:
+        """Where the script says that it ran, such as ``cuda``; empty where it does not."""
+        device = self.report.raw.get("device") if self.report else None
+        return device.strip().lower()[:60] if isinstance(device, str) else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """A perf script on two sides: `test_results.json`, or the ``evaluation`` of a `run_summary.json`.
 
-    ``stdout`` and ``stderr`` are of both sides, one after the other.
+    ``stdout`` and ``stderr`` are of both sides, one after the other. ``unequal`` says in which fields the record holds
+    that the patched side gave another result; empty where none does.
     """
 
     origin: Origin
@@ -85,6 +93,7 @@ class Evaluation:
     baseline: Half = Half()
     patched: Half = Half()
     speedup: float | None = None
+    unequal: str = ""
     stdout: str = ""
     stderr: str = ""
 

@@ -10,6 +10,7 @@ from pytest_perfagents.metrics import by_metric, deciding
 from pytest_perfagents.model import HUMAN, Case, Commit, Failure, Integrity, Outcome, Role, Side
 from pytest_perfagents.recorded.comparing import recorded_comparison
 from pytest_perfagents.recorded.judging import Packages, outcome_of, protocol_of, unreadable
+from pytest_perfagents.recorded.ratios import ratios
 from pytest_perfagents.recorded.records import Serving
 
 _GIVEN_UP = ("incompatible", "version_bug", "skipped")
@@ -39,7 +40,8 @@ def _failure(record: Serving, packages: Packages) -> Failure | None:
     if _is_nothing(record.metrics.get("baseline", {})):
         return served_nothing("", Role.BASELINE)
     if record.status != "success":
-        return _unserved(ServedLog(record.status, record.error, record.output), commit, named)
+        log = ServedLog(record.status, record.error, record.output)
+        return _unserved(log, commit, named, baseline_served=bool(record.metrics.get("baseline")))
     if _is_nothing(own):
         return served_nothing(record.output)
     if not own:
@@ -49,7 +51,7 @@ def _failure(record: Serving, packages: Packages) -> Failure | None:
         )
     if record.failed_requests and not own.get("completed", 1):
         return served_nothing(record.output)
-    return _incomparable(record) if _ratio(record.metrics, "agent") is None else None
+    return _incomparable(record) if ratios(record.metrics) is None else None
 
 
 def _is_nothing(numbers: Mapping[str, float]) -> bool:
@@ -76,9 +78,16 @@ def _of_the_baseline(log: ServedLog, commit: Commit, packages: Sequence[str]) ->
     return _unserved(log, commit, packages, Role.BASELINE)
 
 
-def _unserved(log: ServedLog, commit: Commit, packages: Sequence[str], side: Role = Role.PATCHED) -> Failure:
+def _unserved(
+    log: ServedLog,
+    commit: Commit,
+    packages: Sequence[str],
+    side: Role = Role.PATCHED,
+    *,
+    baseline_served: bool = False,
+) -> Failure:
     """What the log shows; where that is nothing, that the evaluation gave it up."""
-    failure = not_served(log, commit, packages, side)
+    failure = not_served(log, commit, packages, side, baseline_served=baseline_served)
     given_up = log.status in _GIVEN_UP and failure.category.value in ("NO_METRICS", "SERVER_CRASHED")
     return not_supported(f"{log.status}: {log.error or 'no reason is recorded'}", side) if given_up else failure
 
@@ -86,32 +95,24 @@ def _unserved(log: ServedLog, commit: Commit, packages: Sequence[str], side: Rol
 def _compared(record: Serving) -> Outcome:
     case = Case(record.origin.run, None)
     patched = Side(Role.PATCHED, case.id)
-    ratio, human = _ratio(record.metrics, "agent"), _ratio(record.metrics, "human")
-    assert ratio is not None
-    protocol = protocol_of(record.origin, status=record.status, error=record.error, metric=ratio[0], **_kept(record))
-    flags = list(record.origin.contradictions)
+    found = ratios(record.metrics)
+    assert found is not None
+    protocol = protocol_of(
+        record.origin, status=record.status, error=record.error, metric=found.metric, **_kept(record)
+    )
+    flags = [*found.flags, *record.origin.contradictions]
     flags += [f"its record {record.origin.damage}"] if record.origin.damage else []
     flags += ["some requests failed"] if record.failed_requests else []
     return Outcome(
         case=case,
-        comparison=recorded_comparison(patched, ratio[1]),
+        comparison=recorded_comparison(patched, found.agent),
         failure=None,
-        human=recorded_comparison(HUMAN, human[1]) if human else None,
+        human=recorded_comparison(HUMAN, found.human) if found.human else None,
         integrity=Integrity(flags=tuple(flags)),
         protocol=protocol,
         started_at=record.origin.started_at,
         duration_s=record.origin.duration_s,
     )
-
-
-def _ratio(metrics: Mapping[str, Mapping[str, float]], side: str) -> tuple[str, float] | None:
-    """The weightiest metric that both sides have, as a speedup."""
-    baseline = by_metric(metrics.get("baseline", {}))
-    for metric, name, value in deciding(metrics.get(side, {})):
-        speedup = metric.speedup(value, baseline[metric][1]) if metric in baseline else None
-        if speedup is not None:
-            return name, speedup
-    return None
 
 
 def _shown(numbers: Mapping[str, float]) -> str:

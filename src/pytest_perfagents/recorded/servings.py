@@ -10,7 +10,10 @@ from typing import Any
 
 from pytest_perfagents.diagnosis.serving import ServedLog
 from pytest_perfagents.parsers.benchmarks import read_benchmark
-from pytest_perfagents.recorded.files import Content, number, read_json, table, text_of, word
+from pytest_perfagents.parsers.bounds import is_possible_figure
+from pytest_perfagents.parsers.numbers import number
+from pytest_perfagents.recorded.files import Content, read_json, table, text_of, word
+from pytest_perfagents.recorded.impossible import brief, impossible_duration, impossible_figures, recorded_duration
 from pytest_perfagents.recorded.naming import UNKNOWN, Names, revision
 from pytest_perfagents.recorded.records import Kind, Note, Origin, Serving
 from pytest_perfagents.recorded.trees import PLAN, Found
@@ -35,12 +38,13 @@ def read_serving(found: Found, content: Content, names: Names, plans: Plans) -> 
     if not human.startswith(found.commit) and not found.commit.startswith(human):
         against.append(f"it says commit {human[:8]}, its name {found.commit}: the record counts")
     plan = plans.get(human[:8], {})
-    parent = revision(fields.get("parent_commit"), "parent_commit", against)
+    parent = revision(fields.get("parent_commit") or plan.get("parent_commit"), "parent_commit", against)
     log, metrics = _log(fields), _metrics(fields)
     unread = _in_its_output(fields) if "agent" not in metrics else {}
     if unread:
         metrics, log = metrics | {"agent": unread}, replace(log, status="success")
         against.append("its numbers were read from its output: the record lists none")
+    impossible = (*impossible_figures(fields), *impossible_duration(fields))
     said = (word(plan.get("perf_command")), text_of(fields.get("raw_output")), log.error, _own_words(fields))
     run = names.of_serving(found, (human, parent), said)
     origin = Origin(
@@ -49,9 +53,9 @@ def read_serving(found: Found, content: Content, names: Names, plans: Plans) -> 
         rank=found.rank,
         run=replace(run, status=log.status),
         damage=content.damage,
-        contradictions=(*against, *_against_plan(plan, word(fields.get("model")))),
+        contradictions=brief((*against, *_against_plan(plan, word(fields.get("model"))), *impossible)),
         started_at=_time(fields.get("timestamp")),
-        duration_s=number(fields.get("duration_s")) or 0.0,
+        duration_s=recorded_duration(fields),
     )
     return Serving(
         origin=origin,
@@ -90,11 +94,12 @@ def _in_its_output(fields: Mapping[str, Any]) -> dict[str, float]:
     if log.status != "success" and not _UNREAD.search(log.error):
         return {}
     benchmark = read_benchmark(text_of(fields.get("raw_output")))
-    return dict(benchmark.numbers) if benchmark is not None else {}
+    return _numbers(dict(benchmark.numbers)) if benchmark is not None else {}
 
 
 def _numbers(value: object) -> dict[str, float]:
-    return {name: figure for name, item in table(value).items() if (figure := number(item)) is not None}
+    told = {name: figure for name, item in table(value).items() if (figure := number(item)) is not None}
+    return {name: figure for name, figure in told.items() if is_possible_figure(figure)}
 
 
 def _time(value: object) -> str:

@@ -133,6 +133,14 @@ class Search:
             self.notes.append(Note(str(folder), "holds no record, as its neighbours do", "no outcome"))
 
 
+def holds_records(place: Path) -> bool:
+    """Whether a recorded evaluation lies at ``place``, a folder or a file: looks no further than the first one."""
+    try:
+        return next(Search().records([place]), None) is not None
+    except (UsageError, OSError):
+        return False
+
+
 def _refuse_ours(place: Path) -> None:
     """For a named place without a record.
 

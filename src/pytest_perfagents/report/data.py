@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any
@@ -12,6 +11,8 @@ from pytest_perfagents.analysis.cost import PriceOf, cost_of, unpriced
 from pytest_perfagents.analysis.entries import Entry
 from pytest_perfagents.analysis.speedups import milliseconds
 from pytest_perfagents.analysis.tables import Cell, Document, Kind, Table, table
+from pytest_perfagents.jsontext import json_text
+from pytest_perfagents.report.cells import printable
 
 SCHEMA = "perfagents/summary/1"
 
@@ -23,7 +24,7 @@ def to_json(document: Document, facts: Mapping[str, Any]) -> str:
         for section in document.sections
     ]
     report = {"schema": SCHEMA, "title": document.title, **facts, "sections": sections}
-    return json.dumps(report, indent=1, allow_nan=False, ensure_ascii=True) + "\n"
+    return json_text(report, indent=1) + "\n"
 
 
 def _table(table: Table) -> dict[str, Any]:
@@ -32,11 +33,12 @@ def _table(table: Table) -> dict[str, Any]:
         "columns": [{"title": column.title, "kind": column.kind.value} for column in table.columns],
         "rows": table.rows,
         "of": table.count,
+        "note": table.note,
     }
 
 
 def to_csv(table: Table) -> str:
-    """One table, intervals as two columns."""
+    """One table, intervals as two columns; no text of others is a formula or a control character in it."""
     content = StringIO()
     writer = csv.writer(content, lineterminator="\n")
     pairs = [column.kind in (Kind.SPEEDUPS, Kind.SHARES) for column in table.columns]
@@ -54,7 +56,16 @@ def _titles(title: str, pair: bool) -> tuple[str, ...]:
 def _values(value: Cell, pair: bool) -> Sequence[Cell]:
     if pair:
         return value if isinstance(value, tuple) else (None, None)
-    return (value,)
+    return (_inert(value) if isinstance(value, str) else value,)
+
+
+_FORMULA = tuple("=+-@＝＋－＠")  # noqa: RUF001  # spreadsheets take the wide ones for the others
+
+
+def _inert(text: str) -> str:
+    """A text on one line that a spreadsheet shows and does not run: OWASP, CSV Injection."""
+    words = printable(" ".join(text.split()))
+    return f"'{words}" if words.startswith(_FORMULA) else words
 
 
 _OUTCOME = {

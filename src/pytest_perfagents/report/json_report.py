@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_perfagents.jsontext import json_text
 from pytest_perfagents.records import REPORT_SCHEMA, Json, plain
 from pytest_perfagents.report.totals import is_flagged
 
@@ -54,7 +54,7 @@ def write_report(file: Path, report: Json) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     half = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        half.write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        half.write_text(json_text(report, indent=1) + "\n", encoding="utf-8")
         half.replace(file)
     finally:
         half.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pytest_perfagents.analysis.tables import NUMBERS, Cell, Column, Document, Kind, Section, Table
 from pytest_perfagents.report.cells import clean, shown
-from pytest_perfagents.report.pages import ROWS, rest_line, shown_rows
+from pytest_perfagents.report.pages import ROWS, rest_hint, rest_line, shown_rows
 
 _SPECIAL = re.compile(r"[\\`*|<>\[\]]|(?<!\w)_|_(?!\w)|~~|^#")
 
@@ -36,6 +36,8 @@ def _section(section: Section, rows: int) -> Iterator[str]:
     yield from (escaped(line) for line in section.lines)
     for table in section.tables:
         yield f"### {escaped(table.title)}"
+        if table.note:
+            yield escaped(table.note)
         yield from _table(table.filled(), rows)
 
 
@@ -49,7 +51,8 @@ def _table(table: Table, rows: int) -> Iterator[str]:
     yield "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     rest = rest_line(table, len(visible))
     if rest is not None:
-        yield f"*({escaped(rest)})*"
+        hint = rest_hint(table, len(visible))
+        yield f"*({escaped(rest)})*{f'; `{hint}`' if hint else ''}"
 
 
 def _cell(value: Cell, column: Column) -> str:

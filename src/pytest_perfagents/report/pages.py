@@ -16,3 +16,8 @@ def shown_rows(table: Table, rows: int = ROWS) -> tuple[Row, ...]:
 def rest_line(table: Table, shown: int) -> str | None:
     """``showing 20 of 85 neutral runs``; None where all are shown."""
     return f"showing {shown} of {table.count} {table.what}" if shown < table.count else None
+
+
+def rest_hint(table: Table, shown: int) -> str:
+    """How to see the rest; empty where there is none to be had."""
+    return "--rows 0 shows all" if table.most is None and shown < len(table.rows) == table.count else ""

@@ -13,7 +13,7 @@ from rich.text import Text
 from pytest_perfagents.analysis.tables import NUMBERS, Column, Document, Kind, Section, Table
 from pytest_perfagents.report.cells import clean, shown
 from pytest_perfagents.report.consoles import Screen, console_for, text_of
-from pytest_perfagents.report.pages import ROWS, rest_line, shown_rows
+from pytest_perfagents.report.pages import ROWS, rest_hint, rest_line, shown_rows
 
 _GAP = 2
 _FOLDED = 24
@@ -41,6 +41,8 @@ def _section(section: Section, rows: int, width: int) -> Iterable[RenderableType
         yield Text("")
         if table.title:
             yield Text(clean(table.title), style="bold")
+        if table.note:
+            yield Text(clean(table.note))
         yield from _table(table.filled(), rows, width)
 
 
@@ -57,7 +59,8 @@ def _table(table: Table, rows: int, width: int) -> Iterable[RenderableType]:
         yield from (_stacked(table, row) for row in cells)
     rest = rest_line(table, len(visible))
     if rest is not None:
-        yield Text(f"... {rest}")
+        hint = rest_hint(table, len(visible))
+        yield Text(f"... {rest}{f'; {hint}' if hint else ''}")
 
 
 def _least(column: Column, held: int) -> int:

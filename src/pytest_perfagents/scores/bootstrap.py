@@ -48,7 +48,7 @@ def ratio_score(
     The interval is the percentile bootstrap (Efron & Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 13)
     over whole ``clusters``: runs of one commit share its script and its machine, so they are drawn together (Davison &
     Hinkley, *Bootstrap Methods and their Application*, 1997, section 3.8). It always holds the value. Of many thousand
-    clusters fewer resamples are drawn, for there its ends hardly vary.
+    clusters fewer resamples are drawn, for there its ends hardly vary. In which order the runs come is nothing to it.
     """
     if not numerators:
         return None
@@ -64,12 +64,21 @@ def ratio_score(
 def _sums(
     numerators: Sequence[float], denominators: Sequence[float], clusters: Sequence[Hashable]
 ) -> tuple[Floats, Floats]:
-    numbers: dict[Hashable, int] = {}
-    places = [numbers.setdefault(cluster, len(numbers)) for cluster in clusters]
-    above, below = np.zeros(len(numbers)), np.zeros(len(numbers))
-    np.add.at(above, places, np.asarray(numerators, dtype=np.float64))
-    np.add.at(below, places, np.asarray(denominators, dtype=np.float64))
+    """By cluster; clusters and runs are put in order, so that draws and roundings are the same for the same data."""
+    tops, bottoms = np.asarray(numerators, dtype=np.float64), np.asarray(denominators, dtype=np.float64)
+    places = _numbered(tuple(clusters))
+    order = np.lexsort((bottoms, tops, places))
+    above, below = np.zeros(places.max() + 1), np.zeros(places.max() + 1)
+    np.add.at(above, places[order], tops[order])
+    np.add.at(below, places[order], bottoms[order])
     return above, below
+
+
+@lru_cache(maxsize=8)
+def _numbered(clusters: tuple[Hashable, ...]) -> Indices:
+    """The number of each run's cluster; kept, for several scores of an agent have the same runs."""
+    numbers = {cluster: number for number, cluster in enumerate(sorted(set(clusters), key=str))}
+    return np.asarray([numbers[cluster] for cluster in clusters], dtype=np.int64)
 
 
 def _resampled(above: Floats, below: Floats, seed: int) -> Floats:

@@ -12,6 +12,7 @@ import pytest
 from pytest_perfagents.diagnosis.taxonomy import pytest_outcome
 from pytest_perfagents.figures import share
 from pytest_perfagents.integrations.pytest_timeout import TIMEOUT_S
+from pytest_perfagents.jsontext import json_text
 from pytest_perfagents.model import Case, Category, UsageError
 from pytest_perfagents.records import Json
 from pytest_perfagents.report.calibration import headline, why_accused
@@ -46,8 +47,8 @@ class CalibrationItem(pytest.Item):
             from pytest_perfagents.shell.items import stop
 
             stop(self, error)
-        self.stash[PAYLOAD] = json.dumps(record)
-        self.user_properties.append(("perfagents_calibration", json.dumps(record)))
+        self.stash[PAYLOAD] = json_text(record)
+        self.user_properties.append(("perfagents_calibration", json_text(record)))
         if record["accusation"]:
             pytest.fail("\n".join([headline(record), *why_accused(record)]), pytrace=False)
         if record["category"] is not None:

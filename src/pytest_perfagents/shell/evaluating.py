@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_perfagents.calibrations import CalibrationWriter, calibration_to_json
+from pytest_perfagents.diagnosis import failures
 from pytest_perfagents.discovery.trajectories import with_tokens
 from pytest_perfagents.model import (
     Blame,
@@ -242,17 +242,8 @@ def _done_outcomes(folder: Path) -> dict[str, Outcome]:
 
 
 def _harness_error(case: Case, error: Exception, took_s: float) -> Outcome:
-    text = str(error).splitlines() or [""]
-    failure = Failure(
-        Category.HARNESS_ERROR,
-        Stage.CHECK,
-        f"{type(error).__name__}: {text[0]}",
-        blame=Blame.HARNESS,
-        hint="a bug of pytest-perfagents; please report it with the traceback",
-        evidence={"traceback": "".join(traceback.format_exception(error))},
-    )
     started = datetime.fromtimestamp(time.time() - took_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Outcome(case, None, failure, started_at=started, duration_s=round(took_s, 3))
+    return Outcome(case, None, failures.harness_error(error), started_at=started, duration_s=round(took_s, 3))
 
 
 def _worktree_evaluator(settings: Settings, stack: ExitStack, progress: Any) -> ArenaEvaluator:

@@ -10,6 +10,7 @@ import pytest
 from _pytest._code.code import ReprEntryNative, ReprExceptionInfo, ReprFileLocation, ReprTraceback
 
 from pytest_perfagents.figures import times
+from pytest_perfagents.jsontext import json_text
 from pytest_perfagents.records import Json, without_samples
 from pytest_perfagents.report.cells import printable
 
@@ -50,11 +51,11 @@ def reason_line(record: Mapping[str, Any], gates: Sequence[str] = ()) -> str:
 
 def attach(item: pytest.Item, record: Json, *, resumed: bool) -> None:
     """Put the record on the item's next report, and a short form into its properties, for junit XML."""
-    item.stash[PAYLOAD] = json.dumps({"record": record, "resumed": resumed})
+    item.stash[PAYLOAD] = json_text({"record": record, "resumed": resumed})
     speedup = record["speedup"]
     item.user_properties[:] = [(name, value) for name, value in item.user_properties if name not in _PROPERTIES]
     item.user_properties += [
-        ("perfagents", json.dumps(without_samples(record))),
+        ("perfagents", json_text(without_samples(record))),
         ("perfagents_category", record["category"]),
         ("perfagents_speedup", f"{speedup['point']:.4g}" if speedup else ""),
     ]

@@ -19,9 +19,18 @@ def again(outcome: Outcome, record: Mapping[str, Any], file: Path) -> Again:
         return Again(told)
     recorded = outcome.protocol.get("recorded")
     if isinstance(recorded, Mapping) and recorded.get("file"):
-        return Again(shlex.join(["perfagents", "import", str(recorded["file"])]), "judges the record; it runs nothing")
+        return _judged_again(Path(str(recorded["file"])))
     if outcome.failure is not None and outcome.failure.stage is Stage.DISCOVER:
         return Again("", "nothing of it was run, so there is nothing to repeat")
     ((commit, item, _),) = named_cases([outcome.case])
     node = shlex.join(["pytest", f"{file}::{commit}::{item}"])
     return Again(node, "the record has no command; this one takes the configuration as it is now")
+
+
+def _judged_again(record: Path) -> Again:
+    """Of a recorded evaluation. Elder records have a path that means something in the folder of the import alone."""
+    note = "judges the record; it runs nothing"
+    if not record.is_absolute() and not record.exists():
+        note += "; the path is relative to the folder where it was imported, and is not here"
+        return Again(shlex.join(["perfagents", "import", str(record)]), note)
+    return Again(shlex.join(["perfagents", "import", str(record.absolute())]), note)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pytest_perfagents.config import load_config
-from pytest_perfagents.model import UsageError
+from pytest_perfagents.model import Outcome, UsageError
 from pytest_perfagents.subcommands.options import config_option, is_absent
 from pytest_perfagents.subcommands.sections import show_section
+
+if TYPE_CHECKING:
+    from pytest_perfagents.records import Json
 
 
 @click.command("import")
@@ -36,19 +41,17 @@ def import_(
     is not needed; one that is there tells the names and packages of repositories.
     """
     from pytest_perfagents.recorded.importing import import_records
-    from pytest_perfagents.records import outcome_to_json
     from pytest_perfagents.report.json_report import imported_to_json, write_report
     from pytest_perfagents.report.notes import render_notes
-    from pytest_perfagents.store import ResultsWriter, new_run_name
+    from pytest_perfagents.store import new_run_name
 
     config = None if is_absent(context, file) else load_config(file)
     imported = import_records(folders, config)
-    records = [outcome_to_json(outcome, config.outcomes if config else None) for outcome in imported.outcomes]
+    records = [_writable(outcome, config.outcomes if config else None) for outcome in imported.outcomes]
     try:
         if results is not None:
             results = results / (name or new_run_name(results))
-            with ResultsWriter(results) as writer:
-                writer.append_all(records)
+            _store(results, records)
         if report is not None:
             write_report(report, imported_to_json(records, imported.notes, imported.files))
     except OSError as error:
@@ -57,3 +60,36 @@ def import_(
     told = render_notes(imported.notes, imported.files, kept_in=report)
     encoding = sys.stdout.encoding or "utf-8"
     click.echo(told.encode(encoding, "backslashreplace").decode(encoding), nl=False)
+
+
+def _store(run: Path, records: Iterable[Json]) -> None:
+    """Append to the run, as ``--perf-resume`` does; says of one that was there what became of its outcomes."""
+    from pytest_perfagents.resultsets import OUTCOMES
+    from pytest_perfagents.store import ResultsWriter, load_results
+
+    records = list(records)
+    before = load_results(run).records.keys() if any(run.glob(OUTCOMES)) else None
+    with ResultsWriter(run) as writer:
+        writer.append_all(records)
+    if before:
+        ids = {record["id"] for record in records}
+        replaced, kept = len(before & ids), len(before - ids)
+        click.echo(
+            f"{run}: this run was there already: {replaced} of its outcomes replaced, {len(ids) - replaced} added, "
+            f"{kept} kept; another --run NAME keeps them apart",
+            err=True,
+        )
+
+
+def _writable(outcome: Outcome, overrides: Mapping[str, str] | None) -> Json:
+    """The outcome as its record; of one that JSON cannot hold, that it met a bug of ours: the others are kept."""
+    from pytest_perfagents.diagnosis.failures import harness_error
+    from pytest_perfagents.jsontext import json_text
+    from pytest_perfagents.records import outcome_to_json
+
+    try:
+        record = outcome_to_json(outcome, overrides)
+        json_text(record)
+    except Exception as error:
+        return outcome_to_json(Outcome(outcome.case, None, harness_error(error)), overrides)
+    return record

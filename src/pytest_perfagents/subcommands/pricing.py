@@ -25,7 +25,12 @@ def config_of(file: Path, *, needed: bool) -> Config | None:
         UsageError: it is ``needed`` or was named, and cannot be read.
     """
     context = click.get_current_context()
-    if not needed and is_absent(context, file):
+    if is_absent(context, file):
+        if needed:
+            raise UsageError(
+                f"{file}: there is no configuration here, whose results would be taken; name one with -c FILE, or name "
+                f"RESULTS: perfagents {context.info_name} RESULTS"
+            )
         return None
     try:
         return load_config(file)

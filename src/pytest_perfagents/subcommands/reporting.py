@@ -11,6 +11,7 @@ import click
 from pytest_perfagents.model import UsageError
 from pytest_perfagents.subcommands.options import config_option
 from pytest_perfagents.subcommands.pricing import config_of, price_finder
+from pytest_perfagents.subcommands.reading import refuse_twice, results_at
 from pytest_perfagents.subcommands.sections import screen_here
 
 if TYPE_CHECKING:
@@ -20,14 +21,23 @@ if TYPE_CHECKING:
 
 FORMATS = ("terminal", "markdown", "json", "csv")
 MOST_DAMAGE = 10
+MOST_OVERLAPS = 10
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _options(command: Command) -> Command:
     """The options that both commands have."""
     for option in (
-        click.option("--seed", default=0, show_default=True, help="Of the bootstrap intervals."),
-        click.option("--rows", default=20, show_default=True, help="Rows shown of a long table; 0: all."),
+        click.option(
+            "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of the bootstrap intervals."
+        ),
+        click.option(
+            "--rows",
+            default=20,
+            show_default=True,
+            type=click.IntRange(min=0),
+            help="Rows shown of a long table; 0: all.",
+        ),
         click.option(
             "--format",
             "kind",
@@ -43,7 +53,7 @@ def _options(command: Command) -> Command:
 
 @click.command()
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--by", default="", help="Adds a table grouped by agent, model, repo, commit, category (comma list).")
+@click.option("--by", default="", help="Adds a table grouped by agent, model, repo, commit, category, blame.")
 @_options
 @config_option
 def report(results: Sequence[Path], by: str, kind: str, rows: int, seed: int, file: Path) -> None:
@@ -56,11 +66,10 @@ def report(results: Sequence[Path], by: str, kind: str, rows: int, seed: int, fi
     from pytest_perfagents.analysis import reporting
     from pytest_perfagents.analysis.rates import group_table
     from pytest_perfagents.report.data import outcomes_table
-    from pytest_perfagents.resultsets import read_results
 
     keys = _keys(by)
     config = config_of(file, needed=not results)
-    found = read_results(results or ([config.results] if config else []))
+    found = results_at(results or ([config.results] if config else []))
     price_of = price_finder(config.prices if config else {})
     if kind == "csv":
         _say_damage([found])
@@ -81,14 +90,14 @@ def compare(results: Sequence[Path], by: str, kind: str, rows: int, seed: int) -
     CSV is the table of the sides.
     """
     from pytest_perfagents.analysis.comparing import comparison, side_table
-    from pytest_perfagents.resultsets import read_results
 
     sets: dict[str, ResultSet]
     if by:
-        sets = {"all": read_results(results)}
+        sets = {"all": results_at(results)}
         sides = _split(sets["all"].entries, by)
     else:
-        sets = {name: read_results([path]) for name, path in _named(results).items()}
+        refuse_twice(results)
+        sets = {name: results_at([path]) for name, path in _named(results).items()}
         sides = {name: found.entries for name, found in sets.items()}
     if len(sides) < 2:
         raise UsageError("there is only one side to compare; name two result sets, or use --by agent, model or repo")
@@ -102,10 +111,12 @@ def compare(results: Sequence[Path], by: str, kind: str, rows: int, seed: int) -
 def _keys(by: str) -> list[str]:
     from pytest_perfagents.analysis.rates import KEYS
 
-    keys = list(dict.fromkeys(key.strip() for key in by.split(",") if key.strip()))
+    keys = [key.strip() for key in by.split(",") if key.strip()]
     for key in keys:
         if key not in KEYS:
             raise UsageError(f"--by: there is no {key!r}; there are {', '.join(KEYS)}")
+        if keys.count(key) > 1:
+            raise UsageError(f"--by: {key} is named twice; name each once")
     return keys
 
 
@@ -113,7 +124,7 @@ def _split(entries: Sequence[Entry], by: str) -> dict[str, Sequence[Entry]]:
     from pytest_perfagents.analysis.entries import grouped, most_first
 
     keys: Mapping[str, Callable[[Entry], str]] = {
-        "agent": lambda entry: entry.alias,
+        "agent": lambda entry: entry.who,
         "model": lambda entry: entry.model,
         "repo": lambda entry: entry.repo,
     }
@@ -146,18 +157,34 @@ def _print(document: Document, sets: Mapping[str, ResultSet], kind: str, rows: i
 
 def _facts(found: ResultSet) -> dict[str, Any]:
     damaged = [{"file": each.file, "place": each.place, "problem": each.problem} for each in found.damaged]
-    return {"files": found.files, "outcomes": found.read, "replaced": found.replaced, "damaged": damaged}
+    overlaps = [{"file": each.file, "by": each.by, "count": each.count} for each in found.overlaps]
+    counts = {"files": found.files, "outcomes": found.read, "replaced": found.replaced}
+    return {**counts, "overlaps": overlaps, "damaged": damaged}
 
 
 def _with_sources(document: Document, sets: Mapping[str, ResultSet]) -> Document:
     """What was read goes first: a reader must see what is not in the tables."""
     from pytest_perfagents.analysis.tables import Document, Kind, Section, table
 
-    lines = [found.line if len(sets) == 1 else f"{name}: {found.line}" for name, found in sets.items()]
+    lines = [
+        line if len(sets) == 1 else f"{name}: {line}"
+        for name, found in sets.items()
+        for line in (found.line, *_overlap_lines(found))
+    ]
     rows = [(each.file, each.place, each.problem) for found in sets.values() for each in found.damaged]
     columns = {"file": Kind.CODE, "line": Kind.COUNT, "problem": Kind.TEXT}
     tables = (table("Damaged", columns, rows, what="damaged lines"),) if rows else ()
     return Document(document.title, (Section("Read", tuple(lines), tables), *document.sections))
+
+
+def _overlap_lines(found: ResultSet) -> list[str]:
+    """Which file's outcomes stand where several files have some of one run."""
+    lines = [str(each) for each in found.overlaps[:MOST_OVERLAPS]]
+    if len(found.overlaps) > MOST_OVERLAPS:
+        lines.append(f"... {len(found.overlaps) - MOST_OVERLAPS} more pairs of files; --format json has all")
+    if lines:
+        lines.append("What was recorded last stands; where that is not known, or the same, what was named last.")
+    return lines
 
 
 def _say_damage(sets: Sequence[ResultSet]) -> None:

@@ -59,9 +59,9 @@ def show(
         for place in places:
             show_results(place)
         return
-    from pytest_perfagents.resultsets import read_results
+    from pytest_perfagents.subcommands.reading import results_at
 
-    found = read_results(places)
+    found = results_at(places)
     for damage in found.damaged:
         click.echo(f"perfagents: damaged and left out: {damage}", err=True)
     chosen = choose(found.entries, want, config)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from math import inf, isfinite
 from typing import Any
-
-import msgspec
 
 from pytest_perfagents.metrics import metric_named
 from pytest_perfagents.parsers.benchmarks.types import Benchmark, judged
@@ -28,10 +28,11 @@ def of_result(content: bytes) -> Benchmark | None:
 
 
 def _last_object(content: bytes) -> Mapping[str, Any] | None:
+    """Read as Python reads JSON: SGLang writes ``Infinity`` for a request rate."""
     for text in (content, content.rstrip().rpartition(b"\n")[2]):
         try:
-            found = msgspec.json.decode(text)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            found = json.loads(text)
+        except (ValueError, RecursionError):
             continue
         return found if isinstance(found, dict) else None
     return None
@@ -39,13 +40,13 @@ def _last_object(content: bytes) -> Mapping[str, Any] | None:
 
 def _numbers(fields: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     for name, value in fields.items():
-        if metric_named(name) is not None and _is_number(value):
-            yield name, float(value)
+        if metric_named(name) is not None and (number := _number(value)) is not None:
+            yield name, number
     percentiles = fields.get("percentiles")  # vLLM's latency, in seconds
     if isinstance(percentiles, dict):
         for percent, value in percentiles.items():
-            if _is_number(value) and percent.isdecimal():
-                yield f"p{percent}_latency_s", float(value)
+            if percent.isdecimal() and (number := _number(value)) is not None:
+                yield f"p{percent}_latency_s", number
 
 
 def _requests(fields: Mapping[str, Any]) -> tuple[int | None, int | None, str]:
@@ -61,8 +62,14 @@ def _requests(fields: Mapping[str, Any]) -> tuple[int | None, int | None, str]:
 
 
 def _count(value: object) -> int | None:
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value == value else None
+    number = _number(value)
+    return int(number) if number is not None and isfinite(number) else None
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _number(value: object) -> float | None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return inf

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from math import exp
 from typing import Any
 
+from pytest_perfagents.jsontext import json_text
 from pytest_perfagents.records import plain
 from pytest_perfagents.report.explanation.starts import speedups_of_starts
 from pytest_perfagents.report.explanation.types import Explained
@@ -18,7 +18,7 @@ def explanations_to_json(told: Sequence[Explained]) -> str:
     """``perfagents/report/1`` of these runs, as ``--perf-json`` writes it, with ``explained`` by the runs' ids."""
     report = report_to_json([dict(each.record) for each in told], [])
     report["explained"] = {each.outcome.case.id: _added(each) for each in told}
-    return json.dumps(report, indent=1, allow_nan=False) + "\n"
+    return json_text(report, indent=1) + "\n"
 
 
 def _added(told: Explained) -> dict[str, Any]:
