@@ -264,7 +264,33 @@ def test_the_trouble_with_an_agents_service_is_named(line):
 
 # What git, patch and container engines say -> category.
 PREPARING = {
+    "docker: Error response from daemon: No such image: me/images:baseline-88f6": "IMAGE_UNAVAILABLE",
     "Error: No such image: me/images:baseline-88f6": "IMAGE_UNAVAILABLE",
+    "manifest for me/images:base not found: manifest unknown: manifest unknown": "IMAGE_UNAVAILABLE",
+    "failed to register layer: exit status 1": "IMAGE_UNAVAILABLE",
+    "the baseline image me/images:base does not exist": "IMAGE_UNAVAILABLE",
+    "Failed to pull me/images:base": "IMAGE_UNAVAILABLE",
+    "image pull was refused": "IMAGE_UNAVAILABLE",
+    "pull access denied for me/images": "IMAGE_UNAVAILABLE",
+    "it says pull access denied": "IMAGE_UNAVAILABLE",
+    "there is no such image": "IMAGE_UNAVAILABLE",
+    "the pull ended in toomanyrequests": "IMAGE_UNAVAILABLE",
+    "manifest unknown": "IMAGE_UNAVAILABLE",
+    "write /var/lib/docker/overlay2/x: no space left on device": "IMAGE_UNAVAILABLE",
+    "Cannot connect to Docker": "IMAGE_UNAVAILABLE",
+    "the layer found no space left on device": "IMAGE_UNAVAILABLE",
+    "pull: context deadline exceeded": "IMAGE_UNAVAILABLE",
+    "Missing parent_commit of this commit": "IMAGE_UNAVAILABLE",
+    "cannot determine the baseline image": "IMAGE_UNAVAILABLE",
+    "fatal: could not get object info": "GIT_WORKTREE_FAILED",
+    "fatal: '/tmp/x' already exists": "GIT_WORKTREE_FAILED",
+    "error: pathspec '067c34a1' did not match any file(s) known to git": "GIT_WORKTREE_FAILED",
+    "Failed to create the worktree": "GIT_WORKTREE_FAILED",
+    "a corrupt patch": "PATCH_INVALID",
+    "no valid patches": "PATCH_INVALID",
+    "the patch does not apply": "PATCH_APPLY_FAILED",
+    "Failed to apply agent patch": "PATCH_APPLY_FAILED",
+    "patch application failed": "PATCH_APPLY_FAILED",
     "denied: requested access to the resource is denied": "IMAGE_UNAVAILABLE",
     "repository does not exist or may require 'docker login'": "IMAGE_UNAVAILABLE",
     "toomanyrequests: You have reached your pull rate limit.": "IMAGE_UNAVAILABLE",
@@ -305,6 +331,8 @@ SERVERS = {
     "EngineCore died unexpectedly, engine core proc EngineCore_0 died": "SERVER_CRASHED",
     "the server is not ready after 300 s": "SERVER_CRASHED",
     "[Errno 111] Connection refused": "SERVER_CRASHED",
+    "vllm.v1.engine.exceptions.EngineDeadError: it is gone": "SERVER_CRASHED",
+    "EngineCore encountered an issue": "SERVER_CRASHED",
     "Benchmark timed out after 900 s": "BENCHMARK_TIMEOUT",
     "patching file vllm/core/scheduler.py": "NO_METRICS",
 }
@@ -313,6 +341,43 @@ SERVERS = {
 @pytest.mark.parametrize("line", SERVERS)
 def test_what_became_of_a_server_is_named(line):
     assert not_served(ServedLog("error", line, ""), COMMIT, ("vllm",)).category == SERVERS[line]
+
+
+# What a compiler printed before the traceback of its failure -> what lies beneath that.
+COMPILERS = {
+    "/tmp/tmpx/main.c:5:10: fatal error: Python.h: No such file or directory\ncompilation terminated.": "Python.h",
+    "/usr/bin/ld: cannot find -lcuda: No such file or directory\ncollect2: error: ld returned 1 exit status": "-lcuda",
+    "main.o: undefined reference to `cuInit'\ncollect2: error: ld returned 1 exit status": "cuInit",
+    "/tmp/tmpx/main.c:9:1: error: unknown type name 'CUtensor'\n/tmp/tmpx/main.c:9:1: note: y": "unknown type name",
+}
+BUILDS = (
+    "subprocess.CalledProcessError: Command '['/usr/bin/gcc', '/tmp/tmpx/main.c']' returned non-zero exit status 1.",
+    "RuntimeError: Error building extension 'ops'",
+    "torch._inductor.exc.CppCompileError: C++ compile error",
+)
+
+
+@pytest.mark.parametrize("line", BUILDS)
+@pytest.mark.parametrize("printed", COMPILERS)
+def test_what_a_compiler_printed_lies_beneath_its_failure(printed, line):
+    text = f'log\n{printed}\nTraceback (most recent call last):\n  File "/w/x.py", line 1, in f\n    go()\n{line}\n'
+    chain = judge(Evidence(execution=ended(text))).evidence["chain"]
+    assert COMPILERS[printed] in chain[-1]
+    assert "collect2" not in chain[-1]
+
+
+# A line of a script that goes on without a module -> category.
+GOES_ON = {
+    "Failed to import from vllm._C with ModuleNotFoundError(\"No module named 'vllm._C'\")": "BASELINE_NO_OUTPUT",
+    "No module named 'flash_attn', using sdpa": "BASELINE_NO_OUTPUT",
+    "No module named 'vllm.core.x', using a mock": "TARGET_NOT_RESOLVED",
+}
+
+
+@pytest.mark.parametrize("line", GOES_ON)
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_module_that_is_done_without_is_no_trouble(line, code):
+    assert judge(Evidence(execution=ended(f"{line}\n", code=code))).category == GOES_ON[line]
 
 
 MOCKS = ("WARNING: using_mock=True", "Using a stub implementation of the scheduler", "falling back to mock")
@@ -326,7 +391,7 @@ def test_a_script_that_says_it_measures_a_mock_does(line):
 # --- no rule without an example ---------------------------------------------------------------------
 
 # These read the form of a text (tracebacks, prefixes, particulars), and say nothing of a cause.
-FORMS = {"tracebacks", "names", "causes", "patterns", "types"}
+FORMS = {"tracebacks", "blocks", "groups", "loglines", "names", "causes", "patterns", "types"}
 
 
 # The file of a traceback's deepest frame -> where it is told to have come from.

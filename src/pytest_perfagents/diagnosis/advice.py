@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from pytest_perfagents.diagnosis.binaries import BINARIES
 from pytest_perfagents.diagnosis.drivers import DRIVERS
+from pytest_perfagents.diagnosis.groups import Rank
 from pytest_perfagents.diagnosis.installed import UNMATCHED, with_log
 from pytest_perfagents.diagnosis.installing import WANTED
-from pytest_perfagents.diagnosis.kinds import OUT_OF_MEMORY, SERVED, memory_hint
+from pytest_perfagents.diagnosis.kinds import OUT_OF_MEMORY, SERVED, kind_of, memory_hint
 from pytest_perfagents.diagnosis.limits import LIMITS
 from pytest_perfagents.diagnosis.memory import lacking_memory
 from pytest_perfagents.diagnosis.modules import absent_at_commit, is_compiled, missing_build, missing_module
@@ -66,6 +67,15 @@ def _known(chain: Sequence[Raised], place: Place) -> Advice | None:
         if module:
             return missing_module(module, place)
     return None
+
+
+def by_knowledge(place: Place) -> Rank:
+    """Ranks exceptions: first those that advice is known for, then those of a kind."""
+
+    def rank(raised: Raised) -> int:
+        return 2 if advise((raised,), place) else int(kind_of(raised) != "EXCEPTION")
+
+    return rank
 
 
 def _module(found: re.Match[str], place: Place) -> Advice:

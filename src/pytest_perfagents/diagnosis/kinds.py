@@ -125,7 +125,7 @@ _BARE: tuple[tuple[str, re.Pattern[str]], ...] = (
 _NAMED = tuple(
     re.compile(pattern, re.DOTALL)
     for pattern in (
-        r"^(?:[a-z_][\w.]*\.)?(?P<type>[A-Z]\w*(?:Error|Exception|Interrupt))(?::\s?(?P<message>.*))?$",
+        r"^(?:[a-z_][\w.]*\.)?(?P<type>[A-Z]\w*(?:Error|Exception|Interrupt|Timeout|Expired))(?::\s?(?P<message>.*))?$",
         r"^(?P<type>[A-Z]\w*(?:Error|Exception))\((?P<message>.*)\)$",
         r"\b(?P<type>[A-Z]\w*(?:Error|Exception)): (?P<message>.*)",
     )

@@ -6,24 +6,30 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pytest_perfagents.diagnosis.advice import advise
+from pytest_perfagents.diagnosis.advice import advise, by_knowledge
+from pytest_perfagents.diagnosis.blocks import short_name
 from pytest_perfagents.diagnosis.kinds import HARDWARE, SERVED, hint_of_kind, hint_of_server, kind_of, raised_in_words
 from pytest_perfagents.diagnosis.patterns import either, one_line
 from pytest_perfagents.diagnosis.preparing import not_prepared
+from pytest_perfagents.diagnosis.signals import ending_signal, hint_of_signal, killed_by
 from pytest_perfagents.diagnosis.taxonomy import default_blame, default_stage
-from pytest_perfagents.diagnosis.tracebacks import chain_in_text, short_name
+from pytest_perfagents.diagnosis.tracebacks import ended_by, exceptions_in
 from pytest_perfagents.diagnosis.types import Place, Raised
-from pytest_perfagents.model import Blame, Category, Commit, Failure, Role
+from pytest_perfagents.model import Blame, Category, Commit, Ending, Execution, Failure, Role
 
 _LINE_CHARACTERS = 500
 _TAIL_CHARACTERS = 2_000
 _READ_CHARACTERS = 400_000
 _CRASHED = either(
     r"SERVER_CRASHED|server (?:crashed|died|exited|failed|never|did not)|engine core\w* (?:proc\w*)?[^\n]{0,30}died",
+    r"EngineDeadError|EngineCore encountered",
     r"server[^\n]{0,30}(?:not healthy|unhealthy|failed to start|not ready)|connection refused",
     flags=re.IGNORECASE,
 )
 _TIMED_OUT = re.compile(r"(?i)\btim(?:ed|e) ?out\b")
+_CODE = re.compile(
+    r"(?i)\b(?:exit(?:ed)?|return(?:ed)?) ?(?:with )?(?:code|status)? ?[:=]? ?(?P<code>-?[1-9]\d{0,2})\b"
+)
 _MARKS = re.compile(r"(?m)^[A-Z_]{8,}$")  # what such a log's own shell script prints: SERVER_CRASHED
 _PATCHED_FILE = re.compile(r"(?m)^patching file '?(?P<file>[^'\n]+?)'?$")
 # An exception at the beginning of a line, of a log that holds no traceback.
@@ -74,7 +80,7 @@ def not_served(
     side stumbles over is the patch's. What could not be prepared comes first, then hardware, then what ended the
     server, then the client's time limit.
     """
-    failure = not_prepared(f"{log.error}\n{log.output}", commit)
+    failure = not_prepared(log.error, commit, log.output)
     if failure is not None:
         return failure
     failure = _not_served(log, Place(side, commit.repo, tuple(packages), baseline_served, served=True))
@@ -84,17 +90,35 @@ def not_served(
 def _not_served(log: ServedLog, place: Place) -> Failure:
     error, output = log.error, log.output
     crashed = bool(_CRASHED.search(error) or _CRASHED.search(output[-_TAIL_CHARACTERS:]))
-    chain = chain_in_text(_MARKS.sub("", output)) or (_in_a_line(output) if crashed else ())
+    told = exceptions_in(_MARKS.sub("", output), by_knowledge(place))
+    chain = told.chain or (_in_a_line(output) if crashed else ())
     said = raised_in_words(error)
-    if kind_of(chain[0] if chain else said) == HARDWARE or kind_of(said) == HARDWARE:
-        reason = f"asks for hardware that is not here: {chain[0] if chain else error}"
-        hint = hint_of_kind(HARDWARE, place, f"{chain[0].line if chain else ''} {error}")
+    ended = ended_by(chain) if chain else said
+    if kind_of(ended) == HARDWARE or kind_of(said) == HARDWARE:
+        reason = f"asks for hardware that is not here: {ended if chain else error}"
+        hint = hint_of_kind(HARDWARE, place, f"{ended.line if chain else ''} {error}")
         return _failure(Category.HARDWARE_UNAVAILABLE, reason, output, hint)
+    number = _killed_by(log) if not chain or told.went_on else None
+    if number is not None:
+        blame = Blame.ENVIRONMENT
+        reason = f"{error or 'the server'}: {killed_by(number)}"
+        return _failure(Category.SERVER_CRASHED, reason, output, hint_of_signal(number), blame)
     if not crashed and (log.status == "timeout" or _TIMED_OUT.search(error)):
         hint = "give it more time, or a smaller workload"
         return _failure(Category.BENCHMARK_TIMEOUT, error or "the benchmark took too long", output, hint)
     category = Category.SERVER_CRASHED if crashed else Category.NO_METRICS
     return _ended(category, chain, log, place)
+
+
+def _killed_by(log: ServedLog) -> int | None:
+    """The signal that the evaluation's message or the log's last line tells of."""
+    found = _CODE.search(log.error)
+    code = int(found["code"]) if found else None
+    for words in (log.error, _MARKS.sub("", log.output)):
+        number = ending_signal(Execution((), Ending.EXITED, code, "", words, 0.0))
+        if number is not None:
+            return number
+    return None
 
 
 def _in_a_line(output: str) -> tuple[Raised, ...]:
@@ -112,6 +136,7 @@ def _ended(category: Category, chain: Sequence[Raised], log: ServedLog, place: P
     reason = error or f"the evaluation calls it {log.status or 'nothing'}"
     if chain:
         reason, hint = f"{reason}: ended in {chain[0]}", hint_of_kind(kind_of(chain[0]), place, chain[0].line)
+        reason += f", beneath it {chain[-1]}" if advice is None and len(chain) > 1 else ""
     if advice is not None:
         reason, hint = f"{reason}; {advice.reason}", advice.hint
         blame = Blame.AGENT if blame is Blame.AGENT and advice.blame is not Blame.ENVIRONMENT else advice.blame or blame
@@ -157,7 +182,11 @@ def no_numbers(reason: str, side: Role, hint: str) -> Failure:
 def served_nothing(output: str, side: Role = Role.PATCHED) -> Failure:
     """The client ended well and measured nothing: every request failed, or every number is zero."""
     reason = "the server answered no request: all of them failed, and every number is zero"
-    return replace(_failure(Category.SERVER_CRASHED, reason, output, SERVED, Blame.ENVIRONMENT), side=side)
+    chain = exceptions_in(_MARKS.sub("", output)).chain
+    if chain:
+        reason += f"; the last exception in its log is {chain[0]}"
+        reason += f", beneath it {chain[-1]}" if len(chain) > 1 else ""
+    return replace(_failure(Category.SERVER_CRASHED, reason, output, SERVED, Blame.ENVIRONMENT, "", chain), side=side)
 
 
 def not_supported(reason: str, side: Role = Role.PATCHED) -> Failure:

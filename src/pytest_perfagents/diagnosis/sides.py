@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
-from pytest_perfagents.diagnosis.advice import MODULE, advise
+from pytest_perfagents.diagnosis.advice import MODULE, advise, by_knowledge
 from pytest_perfagents.diagnosis.installing import pip_failed
 from pytest_perfagents.diagnosis.kinds import HARDWARE, hint_of_kind, kind_of, raised_in_words
+from pytest_perfagents.diagnosis.loglines import without_colours, without_sources
 from pytest_perfagents.diagnosis.names import asking_first, misspelling, misspelt_function, names_in_file, wants_data
-from pytest_perfagents.diagnosis.patterns import one_line
+from pytest_perfagents.diagnosis.patterns import one_line, sought
 from pytest_perfagents.diagnosis.reports import (
     category_of_import,
     category_of_install,
@@ -23,7 +25,7 @@ from pytest_perfagents.diagnosis.reports import (
 )
 from pytest_perfagents.diagnosis.signals import ending_signal, killed, signal_name
 from pytest_perfagents.diagnosis.taxonomy import default_blame, default_stage
-from pytest_perfagents.diagnosis.tracebacks import chain_in_text, chain_of_error
+from pytest_perfagents.diagnosis.tracebacks import Told, chain_of_error, ended_by, exceptions_in
 from pytest_perfagents.diagnosis.types import Evidence, Facts, Finding, Place, Raised
 from pytest_perfagents.diagnosis.unavailable import unavailable_module
 from pytest_perfagents.diagnosis.versions import of_versions
@@ -37,9 +39,20 @@ _TIMEOUT_CODE = 124
 
 # They tell of trouble and go on, so they decide nothing.
 _WARNING = re.compile(r"(?m)^[^\n]*Warning: [^\n]*(?:\nNo module named [^\n]*)?(?:\n {2}\S[^\n]*)?$")
-_IGNORED = re.compile(r"(?m)^Exception ignored in[^\n]*\n(?:Traceback[^\n]*\n(?: [^\n]*\n)*[^\n]*)?")
+_TRACEBACK = r"Traceback[^\n]*\n(?: [^\n]*\n)*[^\n]*"
+_IGNORED = re.compile(
+    rf"(?m)^(?:Exception ignored in[^\n]*|--- Logging error ---)\n(?:{_TRACEBACK}"
+    rf"(?:\n+(?:During handling|The above exception)[^\n]*\n+{_TRACEBACK})*)?"
+    r"(?:\nCall stack:\n(?: [^\n]*\n)*Message:[^\n]*(?:\nArguments:[^\n]*)?)?"
+)
 _TROUBLE = re.compile(r"(?i)error|exception|fail|cannot|could not|unable|no attribute|out of memory")
 _NO_SUCH_NAME = re.compile(r"module '[\w.]+' has no attribute '")
+# Without a module it takes another road, which is no trouble; but a stand-in for the target is.
+_GOES_ON = re.compile(
+    r"(?i)Failed to import from [\w.]+ with \w+\("
+    r"|No module named '?[\w.]+'?[^\n]*(?:\b(?:using|use|falling back|fall back|fallback|disabl\w+|skipping|ignor\w+"
+    r"|defaulting|instead)\b|will not be (?:used|available))(?![^\n]*\b(?:mock|stub|dummy|stand-in))"
+)
 _LOG = re.compile(r"(?m)^[^\n]*\b(?:WARNING|WARN|INFO|DEBUG)\b[^\n]*$")
 
 
@@ -58,7 +71,7 @@ def diagnose(
     asked which names a source has, where one that was wanted may be misspelt.
     """
     place = Place(role, repo, tuple(packages), evidence.baseline_worked)
-    facts = _read(evidence, place, names_in)
+    facts = _read(_plain(evidence), place, names_in)
     finding = next(finding for rule in RULES if (finding := rule(facts)) is not None)
     reason, hint = finding.reason, finding.hint
     if finding.advice is not None:
@@ -76,17 +89,28 @@ def diagnose(
     )
 
 
+def _plain(evidence: Evidence) -> Evidence:
+    """The evidence without the colours of terminals in what was printed."""
+    execution = evidence.execution
+    if execution is None:
+        return evidence
+    stdout, stderr = without_colours(execution.stdout), without_colours(execution.stderr)
+    return replace(evidence, execution=replace(execution, stdout=stdout, stderr=stderr))
+
+
 def _read(evidence: Evidence, place: Place, names_in: Callable[[str], Collection[str]]) -> Facts:
     execution, report = evidence.execution, evidence.report
     if report is None and execution is not None:
         report = parse_output(execution.stdout) or parse_output(execution.stderr)
-    raised: tuple[Raised, ...] = ()
+    told = Told()
     if evidence.error is not None:
-        raised = chain_of_error(evidence.error)
+        told = Told(chain_of_error(evidence.error))
     elif execution is not None:
-        raised = chain_in_text(execution.stderr) or chain_in_text(execution.stdout)
+        rank = by_knowledge(place)
+        told = exceptions_in(execution.stderr, rank)
+        told = told if told.chain else exceptions_in(execution.stdout, rank)
     signal = ending_signal(execution) if evidence.error is None else None
-    return Facts(evidence, place, report, raised, signal, names_in)
+    return Facts(evidence, place, report, told.chain, signal, names_in, told.others, told.went_on)
 
 
 def _stage(category: Category, seen: Stage | None) -> Stage:
@@ -142,15 +166,21 @@ def _raised(facts: Facts) -> Finding | None:
     if not facts.raised or facts.left:
         return None
     chain = (*facts.raised, *_swallowed_beneath(facts))
-    ended, kind, advice = chain[0], kind_of(chain[0]), advise(chain, facts.place, facts.log)
+    ended, kind, advice = chain[0], kind_of(ended_by(chain)), advise(chain, facts.place, facts.log)
     if advice is None or advice.blame is not Blame.ENVIRONMENT:
         advice = of_versions(facts, chain) or advice
+    if kind == HARDWARE:
+        ended = ended_by(chain)
+    kind = kind_of(ended)
     category = Category.HARDWARE_UNAVAILABLE if kind == HARDWARE else facts.place.category(kind)
     reason = f"ended in {ended}"
     if advice is None and len(chain) > 1:
         reason += f", beneath it {chain[-1]}"
     if advice and len(chain) == 1 and tells_all(advice, ended.message):
         reason = ""
+    if facts.others:
+        count = len(facts.others)
+        reason = "; ".join(filter(None, (reason, f"{count} other exception{'s' * (count > 1)} in its group")))
     return Finding(category, reason, chain, advice, hint_of_kind(kind, facts.place, ended.line))
 
 
@@ -191,8 +221,8 @@ def _said_in_words(facts: Facts) -> Finding | None:
     execution = facts.execution
     if execution is None or (facts.report is not None and facts.report.seconds is not None):
         return None
-    text = _without_logs(f"{execution.stderr}\n{execution.stdout}"[-_WORDS_CHARACTERS:])
-    lines = [line.strip() for line in text.splitlines()]
+    text = _without_logs(without_sources(f"{execution.stderr}\n{execution.stdout}"[-_WORDS_CHARACTERS:]))
+    lines = [line.strip() for line in text.splitlines() if not _GOES_ON.search(sought(line))]
     modules = [line for line in lines if MODULE.search(line)]
     if modules:
         said = Raised("ModuleNotFoundError", modules[-1])
@@ -303,6 +333,7 @@ def _evidence(facts: Facts, finding: Finding) -> dict[str, Any]:
     found: dict[str, Any] = {
         "exception": chain[0].type if chain else None,
         "chain": [str(raised) for raised in chain] if len(chain) > 1 else None,
+        "others": [str(raised) for raised in facts.others] or None,
         "module": advice.module if advice else None,
         "cause": advice.cause if advice else None,
         "traceback": _tail(str(error.get("traceback") or "")) if error else None,

@@ -120,13 +120,37 @@ def signal_name(number: int) -> str:
 
 
 def killed(facts: Facts) -> Finding | None:
-    """A signal ended it, and no exception tells why."""
-    if facts.signal is None:
+    """A signal ended it, and no exception tells why.
+
+    A process that is killed after an exception ended in that exception: an engine kills its own processes then. Where
+    it was at work again in between, it had survived the exception, and what killed it left it no word.
+    """
+    number = signal.SIGINT.value if _was_interrupted(facts) else facts.signal
+    if number is None:
         return None
-    known = next((entry for sig, entry in _SIGNALS.items() if sig.value == facts.signal), None)
-    if facts.raised and not (known and known.sudden):
+    known = _known(number)
+    if facts.raised and not (known.sudden and facts.went_on) and number != signal.SIGINT:
         return None
-    known = known or _Signal("NO_OUTPUT", "an unusual end", _OUTSIDE)
     hint = f"the baseline survived; {known.hint}" if facts.place.patch_did_it else known.hint
-    reason = f"was killed by {signal_name(facts.signal)} ({known.meaning})"
-    return Finding(facts.place.category(known.kind), reason, hint=hint, blame=known.blame)
+    return Finding(facts.place.category(known.kind), killed_by(number), hint=hint, blame=known.blame)
+
+
+def _was_interrupted(facts: Facts) -> bool:
+    """Python tells of SIGINT by an exception, whatever the process then ends with."""
+    is_told = bool(facts.raised) and facts.raised[0].type == "KeyboardInterrupt"
+    return is_told and facts.evidence.error is None
+
+
+def _known(number: int) -> _Signal:
+    unusual = _Signal("NO_OUTPUT", "an unusual end", _OUTSIDE)
+    return next((entry for known, entry in _SIGNALS.items() if known.value == number), unusual)
+
+
+def killed_by(number: int) -> str:
+    """``was killed by SIGKILL (most likely out of memory)``."""
+    return f"was killed by {signal_name(number)} ({_known(number).meaning})"
+
+
+def hint_of_signal(number: int) -> str:
+    """What to do about it."""
+    return _known(number).hint

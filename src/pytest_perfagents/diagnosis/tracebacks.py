@@ -3,49 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from pytest_perfagents.diagnosis.blocks import START, blocks_in, short_name
+from pytest_perfagents.diagnosis.compilers import said_by_compiler
+from pytest_perfagents.diagnosis.groups import Block, Rank, chain_of
+from pytest_perfagents.diagnosis.loglines import is_at_work, without_colours
 from pytest_perfagents.diagnosis.types import Raised
 
 _READ_CHARACTERS = 400_000
 _BEFORE = 100_000
-_MESSAGE_LINES = 12
+_LONGEST_CHAIN = 50
 
-# "(EngineCore_0 pid=12) ERROR 12-23 21:52:48 core.py:586] Traceback ...": vLLM prefixes each line.
-_PREFIX = re.compile(r"^(?:\(\w+ (?:pid=)?\d+\) ?)?(?:(?:ERROR|CRITICAL) \d\d-\d\d [\d:.]+ [^\]\n]{0,80}\] ?)?")
-_PREFIXED = ("(", "E", "C")
-# Tracebacks inside an exception group stand behind "  | ", the outermost begins with "  + ".
-_GROUPED = re.compile(r"^ {2,}[|+] ")
-# A log goes on, a group ends, Python tells of something else.
-_NO_MESSAGE = re.compile(r"(?:INFO|WARNING|DEBUG|ERROR) \d| +\+-|Exception ignored in")
-_GROUP_START = "Exception Group Traceback (most recent call last):"
-_START = "Traceback (most recent call last):"
-_FRAME = re.compile(r'^ +File "[^"\n]+", line \d+')
-_RAISED = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
-_LINKS = (
-    "The above exception was the direct cause of the following exception:",
-    "During handling of the above exception, another exception occurred:",
-)
-_IGNORED = "Exception ignored in"
 _TERMINATE = re.compile(
     r"terminate called after throwing an instance of '(?P<type>[^'\n]+)'\s+what\(\):\s+(?P<message>[^\n]+)"
 )
 
 # An exception that only points at another one, which another process printed before it.
 _POINTER = re.compile(
-    r"(?i)see (?:the )?(?:root cause|stack trace|error log|traceback) ?(?:above|for)"
-    r"|engine core initialization failed"
+    r"(?i)(?:see|check) (?:the )?(?:root cause|stack trace|error log|traceback) ?(?:\(?above\)?|for)"
+    r"|inspect the (?:stack ?trace|output)|engine core initialization failed|^\w*EngineDeadError|^ChildFailedError"
 )
+# SGLang's parent ends its own tree once a child has failed.
+_CHILD_FAILED = "Received sigquit from a child process"
 
 
-@dataclass(slots=True)
-class _Block:
-    raised: Raised
-    linked: bool
-    ignored: bool
-    more: list[str] = field(default_factory=list)
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a text tells of exceptions: ``chain`` is the last one, which came last first, the deepest last.
+
+    ``others`` stood in one group with it. ``went_on`` is whether the program was at work after it.
+    """
+
+    chain: tuple[Raised, ...] = ()
+    others: tuple[Raised, ...] = ()
+    went_on: bool = False
 
 
 def chain_of_error(error: Mapping[str, Any]) -> tuple[Raised, ...]:
@@ -64,64 +58,61 @@ def _from_worker(error: Mapping[str, Any]) -> Raised:
 
 def chain_in_text(text: str) -> tuple[Raised, ...]:
     """The last chain of exceptions in ``text``, the one that came last first, the deepest last; or none."""
-    whole, text = text, text[-_READ_CHARACTERS:]
-    blocks = [block for block in _blocks(text) if not block.ignored]
-    if not blocks and (start := whole.rfind(_START)) >= 0:  # megabytes of logs came after it
-        blocks = [block for block in _blocks(whole[max(0, start - _BEFORE) : start + _BEFORE]) if not block.ignored]
-    if not blocks:
-        died = _TERMINATE.search(text)
-        return (Raised(short_name(died["type"].replace("::", ".")), died["message"].strip()),) if died else ()
-    chain = _last_chain(blocks)
-    if _POINTER.search(chain[0].raised.message) and len(blocks) > len(chain):
-        chain += _last_chain(blocks[: len(blocks) - len(chain)])
-    return tuple(_whole(block) for block in chain)
+    return exceptions_in(text).chain
 
 
-def short_name(type_name: str) -> str:
-    """``torch.cuda.OutOfMemoryError`` is ``OutOfMemoryError``."""
-    return type_name.rsplit(".", 1)[-1]
+def exceptions_in(text: str, rank: Rank = lambda _: 0) -> Told:
+    """What ``text`` tells of the exception that came last; ``rank`` chooses among those of a group."""
+    text = without_colours(text)
+    ends = _from_the_end(text)
+    last = next(ends, None)
+    if last is None:
+        died = _TERMINATE.search(text[-_READ_CHARACTERS:])
+        return Told((Raised(short_name(died["type"].replace("::", ".")), died["message"].strip()),) if died else ())
+    chain, others = chain_of(last.block, rank)
+    end = last
+    while is_pointer(chain[-1]) and (before := next(ends, None)) is not None:
+        beneath, left_out = chain_of(before.block, rank)
+        if len(chain) < _LONGEST_CHAIN and not set(beneath) <= set(chain):
+            end, chain, others = before, chain + beneath, others + left_out
+    chain += said_by_compiler(chain[-1], end.lines[: end.block.line])
+    after = last.lines[last.block.line + len(last.block.texts) :]
+    is_over = is_pointer(chain[0]) or any(_CHILD_FAILED in line for line in after)
+    went_on = not is_over and any(map(is_at_work, after))
+    return Told(tuple(chain), tuple(others), went_on)
 
 
-def _last_chain(blocks: Sequence[_Block]) -> list[_Block]:
-    chain = [blocks[-1]]
-    for before in reversed(blocks[:-1]):
-        if not chain[-1].linked:
-            break
-        chain.append(before)
-    return chain
+def is_pointer(raised: Raised) -> bool:
+    """Whether an exception only says that another process has the cause in its log."""
+    return _POINTER.search(raised.line) is not None
 
 
-def _whole(block: _Block) -> Raised:
-    message = "\n".join([block.raised.message, *block.more]).strip()
-    return Raised(block.raised.type, message)
+def ended_by(chain: Sequence[Raised]) -> Raised:
+    """The first exception of a chain that is more than a pointer to another, else the first."""
+    return next((raised for raised in chain if not is_pointer(raised)), chain[0])
 
 
-def _blocks(text: str) -> list[_Block]:
-    """Every traceback in order, also one whose head was cut off."""
-    blocks: list[_Block] = []
-    inside = linked = ignored = after = False
-    previous = ""
-    for raw in text.splitlines():
-        line = _PREFIX.sub("", raw) if raw[:1] in _PREFIXED else raw
-        line = _GROUPED.sub("", line) if line[:2] == "  " else line
-        if line.startswith((_START, _GROUP_START)) or _FRAME.match(line):
-            ignored = ignored or (not inside and previous.startswith(_IGNORED))
-            inside, after = True, False
-        elif line.strip() in _LINKS:
-            linked, inside, after = True, False, False
-        elif (
-            inside and (found := _RAISED.match(line)) and (previous[:1] in (" ", "\t") or _looks_raised(found["type"]))
-        ):
-            raised = Raised(short_name(found["type"]), (found["message"] or "").strip())
-            blocks.append(_Block(raised, linked, ignored))
-            inside, linked, ignored, after = False, False, False, True
-        elif after and line.strip() and len(blocks[-1].more) < _MESSAGE_LINES and not _NO_MESSAGE.match(line):
-            blocks[-1].more.append(line.rstrip())
-        else:
-            after = False
-        previous = line if line.strip() else previous
-    return blocks
+@dataclass(frozen=True, slots=True)
+class _End:
+    """An exception that lies beneath no other, and the lines that it stands in."""
+
+    block: Block
+    lines: list[str]
 
 
-def _looks_raised(name: str) -> bool:
-    return "." in name or bool(re.search(r"(Error|Exception|Interrupt|Exit|Iteration|Group)$", name))
+def _from_the_end(text: str) -> Iterator[_End]:
+    """The exceptions that ended something, the last one first, through megabytes of logs."""
+    start = max(0, len(text) - _READ_CHARACTERS)
+    part = text[start:]
+    while True:
+        lines = part.splitlines()
+        yield from (_End(block, lines) for block in reversed(_uppermost(blocks_in(lines))))
+        begin = text.rfind(START, 0, start)
+        if begin < 0:
+            return
+        part, start = text[max(0, begin - _BEFORE) : begin + _BEFORE], max(0, begin - _BEFORE)
+
+
+def _uppermost(blocks: Sequence[Block]) -> list[Block]:
+    beneath = {id(block.beneath) for block in blocks}
+    return [block for block in blocks if not block.is_ignored and id(block) not in beneath]

@@ -116,7 +116,8 @@ def fixed(reason: str, hint: str, cause: str, blame: Blame = Blame.ENVIRONMENT, 
 class Facts:
     """The evidence, read: what was raised (deepest last), what the script reported, which signal ended it.
 
-    ``names_in`` gives the names that a Python source binds.
+    ``names_in`` gives the names that a Python source binds. ``others`` were raised in one group with ``raised``;
+    ``went_on`` is whether the program was at work after what was raised.
     """
 
     evidence: Evidence
@@ -125,6 +126,8 @@ class Facts:
     raised: tuple[Raised, ...]
     signal: int | None
     names_in: Callable[[str], Collection[str]]
+    others: tuple[Raised, ...] = ()
+    went_on: bool = False
 
     @property
     def execution(self) -> Execution | None:

@@ -16,6 +16,7 @@ from pytest_perfagents.diagnosis.kinds import kind_of, raised_in_words
 from pytest_perfagents.diagnosis.preparing import not_prepared
 from pytest_perfagents.diagnosis.serving import no_numbers
 from pytest_perfagents.diagnosis.standins import stand_in
+from pytest_perfagents.diagnosis.tracebacks import chain_in_text
 from pytest_perfagents.diagnosis.types import Evidence
 from pytest_perfagents.model import (
     BASELINE,
@@ -193,7 +194,8 @@ def _diagnosed(record: Evaluation, role: Role, half: Half, stdout: str, packages
     repo = record.origin.run.commit.repo
     report, stderr = half.report, record.stderr
     told = _told(record.error, f"{stderr}\n{stdout}") if report is None and record.error else None
-    if told is not None or (report is None and not _GENERIC.match(record.error)):
+    is_silent = not chain_in_text(stderr) or bool(chain_in_text(record.error))
+    if told is not None or (report is None and is_silent and not _GENERIC.match(record.error)):
         report, stderr = told, f"{stderr}\n{record.error}\n"
     code = None if late else half.code
     ending = Ending.TIMED_OUT if late else Ending.SIGNALED if code is not None and code < 0 else Ending.EXITED
