@@ -146,6 +146,7 @@ def test_an_interruption_is_nobodys_exception(code):
         ("No metrics in agent output", "loading\nKilled\nSERVER_CRASHED\n", signal.SIGKILL),
         ("Server process exited with code -11", "Segmentation fault (core dumped)\n", signal.SIGSEGV),
         ("Server exited with code 139", "", signal.SIGSEGV),
+        ("Server crashed after applying patch", "loading\nKilled\nserver exited with code 137\n", signal.SIGKILL),
     ],
 )
 def test_a_server_that_was_killed_crashed_of_that(error, output, number):
@@ -153,6 +154,7 @@ def test_a_server_that_was_killed_crashed_of_that(error, output, number):
     assert (failure.category, failure.blame) == (Category.SERVER_CRASHED, "environment")
     assert number.name in failure.reason
     assert ("memory" in failure.reason) == (number is signal.SIGKILL)
+    assert "memory_gb" not in failure.hint and "script" not in failure.hint
 
 
 def test_a_server_whose_exception_came_before_the_kill_crashed_of_the_exception():

@@ -209,4 +209,9 @@ def hint_of_kind(kind: str, place: Place, said: str = "") -> str:
 def memory_hint(said: str, place: Place) -> str:
     """What to do where memory ran out; our own limit has no part in a server's."""
     hint = lacking_memory(said)[1]
-    return _OUR_LIMIT.sub("", hint) if place.served else hint
+    return without_our_limit(hint) if place.served else hint
+
+
+def without_our_limit(hint: str) -> str:
+    """For those whose processes we do not run."""
+    return _OUR_LIMIT.sub("", hint)

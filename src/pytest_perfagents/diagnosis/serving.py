@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from signal import Signals
 
 from pytest_perfagents.diagnosis.advice import advise, by_knowledge
 from pytest_perfagents.diagnosis.blocks import short_name
-from pytest_perfagents.diagnosis.kinds import HARDWARE, SERVED, hint_of_kind, hint_of_server, kind_of, raised_in_words
+from pytest_perfagents.diagnosis.kinds import (
+    HARDWARE,
+    SERVED,
+    hint_of_kind,
+    hint_of_server,
+    kind_of,
+    raised_in_words,
+    without_our_limit,
+)
 from pytest_perfagents.diagnosis.patterns import either, one_line
 from pytest_perfagents.diagnosis.preparing import not_prepared
 from pytest_perfagents.diagnosis.signals import ending_signal, hint_of_signal, killed_by
@@ -18,6 +27,7 @@ from pytest_perfagents.diagnosis.types import Place, Raised
 from pytest_perfagents.model import Blame, Category, Commit, Ending, Execution, Failure, Role
 
 _LINE_CHARACTERS = 500
+_LAST_LINES = 3
 _TAIL_CHARACTERS = 2_000
 _READ_CHARACTERS = 400_000
 _CRASHED = either(
@@ -100,9 +110,10 @@ def _not_served(log: ServedLog, place: Place) -> Failure:
         return _failure(Category.HARDWARE_UNAVAILABLE, reason, output, hint)
     number = _killed_by(log) if not chain or told.went_on else None
     if number is not None:
-        blame = Blame.ENVIRONMENT
         reason = f"{error or 'the server'}: {killed_by(number)}"
-        return _failure(Category.SERVER_CRASHED, reason, output, hint_of_signal(number), blame)
+        is_memory = number == Signals.SIGKILL
+        hint = without_our_limit(hint_of_signal(number)) if is_memory else hint_of_server(place)
+        return _failure(Category.SERVER_CRASHED, reason, output, hint, Blame.ENVIRONMENT)
     if not crashed and (log.status == "timeout" or _TIMED_OUT.search(error)):
         hint = "give it more time, or a smaller workload"
         return _failure(Category.BENCHMARK_TIMEOUT, error or "the benchmark took too long", output, hint)
@@ -111,8 +122,8 @@ def _not_served(log: ServedLog, place: Place) -> Failure:
 
 
 def _killed_by(log: ServedLog) -> int | None:
-    """The signal that the evaluation's message or the log's last line tells of."""
-    found = _CODE.search(log.error)
+    """The signal that the evaluation's message or the log's last lines tell of."""
+    found = _CODE.search(log.error) or _CODE.search("\n".join(log.output.rstrip().splitlines()[-_LAST_LINES:]))
     code = int(found["code"]) if found else None
     for words in (log.error, _MARKS.sub("", log.output)):
         number = ending_signal(Execution((), Ending.EXITED, code, "", words, 0.0))

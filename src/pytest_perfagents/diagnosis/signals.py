@@ -23,8 +23,7 @@ class _Signal:
 
 
 _MEMORY = (
-    "see dmesg for the OOM killer; free memory, raise memory_gb of [perfagents.protocol], "
-    "or make the script's workload smaller"
+    "see dmesg for the OOM killer; free memory, raise memory_gb of [perfagents.protocol], or make the workload smaller"
 )
 _CRASH = (
     "run it with python -X faulthandler to see where: in what the script hands to compiled code, or in compiled files "
