@@ -271,7 +271,7 @@ print(*map(tried, (
 )))
 print(*map(tried, (
     lambda: os.nice(1),
-    lambda: os.setpriority(os.PRIO_PROCESS, os.getpid(), 2),
+    lambda: os.setpriority(os.PRIO_PROCESS, os.getpid(), os.getpriority(os.PRIO_PROCESS, 0)),
     lambda: os.sched_setscheduler(0, os.SCHED_OTHER, param(0)),
     lambda: os.sched_setscheduler(0, os.SCHED_BATCH, param(0)),
     lambda: os.sched_setscheduler(os.getpid(), os.SCHED_IDLE, param(0)),

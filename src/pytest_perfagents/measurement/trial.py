@@ -113,7 +113,7 @@ class Trial:
     def _measure(self, arena: Arena, gate: Gate, name: str) -> None:
         probes = {side: entry.probe for side, entry in self.admitted.items()}
         budget_s = self._budget_s(probes)
-        style = probes[BASELINE].style
+        style, kept = probes[BASELINE].style, None
         self.notes |= {"style": style, "budget_s": round(budget_s, 1), **_rules(self.config.protocol)}
         if style in probing.DRIVEN_STYLES:
             pace = pace_for(self.config, probes, budget_s, is_forked=self._may_fork(probes))
@@ -124,8 +124,8 @@ class Trial:
             start: measuring.Start = partial(measuring.driven_start, arena, pace)
         else:
             baseline = self.admitted[BASELINE]
-            checked = baseline.workspace.scratch / "reference" if baseline.probe.equal is True else None
-            start = partial(programs.program_start, arena, style, checked)
+            kept = baseline.probe.results if baseline.probe.equal is True else None
+            start = partial(programs.program_start, arena, style, kept)
         arena.results = self.admitted[BASELINE].results
         arena.place = chosen_place(self.config.protocol)
         spent_s = measuring.measure(
@@ -135,6 +135,8 @@ class Trial:
             partial(self._is_settled, arena),
             lambda line: self.progress(f"{name}: {line}"),
         )
+        if kept is not None:
+            kept.finish(arena)
         starts = len(arena.tracks[BASELINE].wall_s)
         self.notes |= {"measured_s": round(spent_s, 2), "start_s": round(spent_s / max(starts, 1), 3)}
         self.notes |= {"waited_s": round(arena.waited_s, 2)}

@@ -143,9 +143,9 @@ def new_memory(libc: Any) -> bool:
 def refuse_calls(ctypes: Any, call: Callable[..., int], *, is_alone: bool) -> None:
     """seccomp(2): what Landlock does not guard is refused with EPERM; where the kernel will not, nothing is.
 
-    Limits and priorities of other processes, and scheduling that comes before theirs; to leave orphans to somebody else; keys, which outlive a process, and memory and queues
-    that do, unless it has ``is_alone`` its own. Code for another architecture is refused, since its calls have other
-    numbers. Data speculation stays as it is.
+    Limits and priorities of other processes, and scheduling that comes before theirs; to leave orphans to somebody
+    else; keys, which outlive a process, and memory and queues that do, unless it has ``is_alone`` its own. Code for
+    another architecture is refused, since its calls have other numbers. Data speculation stays as it is.
     """
     if os.uname().machine not in SYSTEM_CALLS:
         return
@@ -155,7 +155,8 @@ def refuse_calls(ctypes: Any, call: Callable[..., int], *, is_alone: bool) -> No
     lines: list[tuple[int, int | str, int | str, int]] = [(load, 0, 0, 4), (equal, 0, "refuse", architecture)]
     lines += [(load, 0, 0, 0), (least, "refuse", 0, X32), *[(equal, "refuse", 0, number) for number in refused]]
     own = os.getpriority(os.PRIO_PROCESS, 0)
-    of_itself: list[tuple[int, int | str, int | str, int]] = [(equal, "allow", 0, 0), (equal, "allow", "refuse", os.getpid())]
+    of_itself: list[tuple[int, int | str, int | str, int]]
+    of_itself = [(equal, "allow", 0, 0), (equal, "allow", "refuse", os.getpid())]
     lines += [
         (equal, 0, 8, priority), (load, 0, 0, 32),
         (least, *(("refuse", 0) if own >= 0 else (0, 1)), NEGATIVE), (least, 0, "refuse", own % (1 << 32)),
