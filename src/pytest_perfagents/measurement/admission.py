@@ -168,6 +168,7 @@ class Gate:
         return probing.Probe(
             style, run.execution.duration_s, seconds, seconds, modules=run.modules, targets=run.targets,
             equal=verdict.equal, message=verdict.message, confined=run.confined, results=results,
+            first_cpu_s=programs.claimed_cpu_s(run, seconds),
         )  # fmt: skip
 
     def _check_target(self, admitted: Admitted) -> None:

@@ -103,7 +103,7 @@ class ProgramResults:
 
     def finish(self, arena: Arena) -> None:
         """The last result of each side that was not looked at."""
-        for side, (files, seed) in self.waiting.items():
+        for side, (files, seed) in list(self.waiting.items()):
             if side not in arena.lost and not arena.patience.is_over:
                 self._judge(arena, side, files, seed)
         self.waiting.clear()
@@ -175,18 +175,21 @@ def results_of(
 
 def first_run(results: ProgramResults, side: Side, workspace: Workspace) -> Kept:
     """The first run of a patched side. Where only storing fails, the side checks itself from here on."""
-    try:
-        return results.run(side, workspace)
-    except LeftEarly:
-        raise
-    except ProgramTrouble as trouble:
-        if results.checks_itself(side) or not _has_exited(trouble):
+    if not results.checks_itself(side):
+        try:
+            return results.run(side, workspace)
+        except LeftEarly:
             raise
-        seconds, run = run_once(
-            workspace, results.script, results.style, timeout_s=results.patience.left_s, must_end=results.must_end
-        )
-        results.inside[side] = f"it gives none that the script could store ({said(trouble)})"
-        return Kept(seconds, run, None)
+        except ProgramTrouble as trouble:
+            if not _has_exited(trouble):
+                raise
+            why = f"it gives none that the script could store ({said(trouble)})"
+    seconds, run = run_once(
+        workspace, results.script, results.style, timeout_s=results.patience.left_s, must_end=results.must_end
+    )
+    if not results.checks_itself(side):
+        results.inside[side] = why
+    return Kept(seconds, run, None)
 
 
 def rule_first(results: ProgramResults, side: Side, workspace: Workspace, kept: Kept) -> Verdict:

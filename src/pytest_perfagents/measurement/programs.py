@@ -46,24 +46,26 @@ def run_once(
     seed: int = 1,
     padding: int = 0,
     must_end: bool = False,
+    look: str = "",
 ) -> tuple[float, ProgramRun]:
     """Seconds that one run of the script reports. Raises ProgramTrouble where it reports none.
 
-    ``must_end``: raises LeftEarly where the process left before the script came to its end.
+    ``must_end``: raises LeftEarly where the process left before the script came to its end. ``look`` as
+    `Workspace.run_program` has it.
     ``arguments`` are the usual ones of these scripts: ``eqcheck``, ``reference``, ``prefix``. What ``run_test`` returns
     has no unit; a number larger than the seconds that the call took is read as milliseconds.
     """
     wanted = arguments or {}
     env = {"IMPL_TAG": "perfagents", "PROB_IMPL_TAG": "perfagents"}
     if style == RUN_TEST:
-        run = workspace.call_run_test(script, wanted, timeout_s, env, seed=seed, padding=padding)
+        run = workspace.call_run_test(script, wanted, timeout_s, env, seed=seed, padding=padding, look=look)
         if run.returned is not None and run.error is None:
             return _returned_seconds(run), run
         raise ProgramTrouble(Stage.RUN, run, parse_output(run.execution.stdout))
     flags: list[str] = []
     for name, value in wanted.items():
         flags += [f"--{name}"] if value is True else [f"--{name}", str(value)]
-    run = workspace.run_program(script, flags, timeout_s, env, seed=seed, padding=padding)
+    run = workspace.run_program(script, flags, timeout_s, env, seed=seed, padding=padding, look=look)
     report = parse_output(run.execution.stdout)
     clean = run.execution.ending is Ending.EXITED and run.execution.code == 0
     if not clean or report is None or not report.seconds or report.blames or report.opt_path_hit is False:
@@ -136,8 +138,14 @@ def _took(run: ProgramRun, claimed_s: float) -> claims.Took:
     """What the whole of it took by clocks that are not the script's: the call of ``run_test``, or the process."""
     ready_s = run.execution.ready_s or 0.0
     if run.returned is None:
-        return claims.Took(claimed_s, run.execution.duration_s, run.execution.cpu_s, ready_s)
+        after_s = run.after_s, run.after_cpu_s
+        return claims.Took(claimed_s, run.execution.duration_s, run.execution.cpu_s, ready_s, *after_s)
     return claims.Took(claimed_s, run.returned["wall_ns"] / 1e9, run.returned["cpu_ns"] / 1e9, ready_s)
+
+
+def claimed_cpu_s(run: ProgramRun, seconds: float) -> float:
+    """What the script claims for all its calls, as far as the run was CPU time: a busy machine does not lengthen it."""
+    return _took(run, seconds * _claimed_calls(run)).by(cpu=True)[0]
 
 
 def _claimed_calls(run: ProgramRun) -> int:

@@ -15,11 +15,13 @@ from pytest_perfagents.config import Config, ProtocolConfig
 from pytest_perfagents.diagnosis import failures
 from pytest_perfagents.gates import HUMAN_NOT_MEASURED
 from pytest_perfagents.judgement import clocks, judge, schedule
+from pytest_perfagents.judgement.honesty import claims
 from pytest_perfagents.measurement import measuring, probing, programs, proving
 from pytest_perfagents.measurement.admission import Admitted, Gate, Rejected
 from pytest_perfagents.measurement.arena import Arena, Lease, Pace, Patience, Progress, Track, Unequal
 from pytest_perfagents.measurement.counting import Counts, count_arena, with_counts
 from pytest_perfagents.measurement.guarding import Guard
+from pytest_perfagents.measurement.inspecting import Inspection
 from pytest_perfagents.measurement.settling import chosen_place
 from pytest_perfagents.measurement.templates import DEAR_S, STARTS, Nursery
 from pytest_perfagents.model import (
@@ -89,6 +91,7 @@ class Trial:
             if any(side.role is Role.PATCHED for side in self.admitted):
                 self._measure(arena, gate, name)
                 self._try_elsewhere(arena, name)
+                self._inspect(arena, name)
                 self._count(arena, name)
             if BASELINE in self.admitted:
                 self._look_back(guard)
@@ -167,6 +170,23 @@ class Trial:
                 self.progress(f"{name}: looking at {side.role} with other data")
                 flag = arena.results.fresh.gain_elsewhere(entry.workspace, comparison.low, comparison.clock)
                 entry.flags.extend([flag] if flag else [])
+
+    def _inspect(self, arena: Arena, name: str) -> None:
+        """Script mode: whether a gain comes with repetition, and what the imports of a side take that is in doubt."""
+        if self.notes["style"] in probing.DRIVEN_STYLES or BASELINE in arena.lost:
+            return
+        inspection = Inspection(arena, self.notes["style"], {one: each.probe for one, each in self.admitted.items()})
+        for side, entry in self.admitted.items():
+            comparison = self._compare(arena, side) if side.role is Role.PATCHED else None
+            if comparison is None:
+                continue
+            self.progress(f"{name}: looking at the calls of {side.role}")
+            base, mine = arena.tracks[BASELINE], arena.tracks[side]
+            doubt = claims.doubt(base.processes_took, mine.processes_took)
+            if doubt is not None and doubt.is_tampering:
+                mine.dearer_imports_s = inspection.dearer_imports(side)
+            flag = inspection.first_calls(side) if comparison.point > 1 + self.config.protocol.threshold else None
+            entry.flags.extend([flag] if flag else [])
 
     def _budget_s(self, probes: Mapping[Side, probing.Probe]) -> float:
         protocol, baseline = self.config.protocol, probes[BASELINE]
