@@ -286,6 +286,5 @@ def _of_a_program(baseline: probing.Probe, probe: probing.Probe, side: Side) -> 
     flag = results.flag(side)
     flags = (flag,) if flag else ()
     if probe.equal is None:
-        refused = f"the script's check refuses the result of another process of the baseline, too: {results.doubt}"
-        return Ruling("unchecked", "", "", (*flags, *((refused,) if results.doubt else ())))
+        return Ruling("unchecked", flags=(*flags, probe.message) if probe.message else flags)
     return Ruling("equal" if probe.equal else "different", "script", "" if probe.equal else probe.message, flags)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_perfagents.backends.base import ProgramRun, Workspace
 from pytest_perfagents.measurement.arena import Arena, Patience, Trouble, Unequal
 from pytest_perfagents.measurement.evidence import Files, Verdict, place_for_new, placed, read_all
+from pytest_perfagents.measurement.pickled import named_by
 from pytest_perfagents.measurement.programs import LeftEarly, ProgramTrouble, run_once, said
 from pytest_perfagents.model import BASELINE, Ending, Side
 
@@ -42,7 +43,8 @@ class ProgramResults:
 
     ``inside`` says of sides why they check themselves instead, with the baseline's result before them; BASELINE: all
     do. ``doubt`` says how the check refuses what another process of the baseline gives: then nobody is accused.
-    ``chance`` decides what no side must foresee.
+    ``unchecked`` says why the check could not tell of a side's timed result. ``chance`` decides what no side must
+    foresee.
     """
 
     workspace: Workspace
@@ -56,6 +58,7 @@ class ProgramResults:
     doubt: str | None = None
     chance: Random = field(default_factory=SystemRandom)
     asked: set[Side] = field(default_factory=set)
+    unchecked: dict[Side, str] = field(default_factory=dict)
     waiting: dict[Side, tuple[Files, int]] = field(default_factory=dict)
 
     def run(self, side: Side, workspace: Workspace, plan: StartPlan | None = None, padding: int = 0) -> Kept:
@@ -82,7 +85,7 @@ class ProgramResults:
 
     def flag(self, side: Side) -> str | None:
         """That the side could have read what it had to give."""
-        why = self.inside.get(side) or self.inside.get(BASELINE)
+        why = self.inside.get(BASELINE) or self.inside.get(side)
         return COULD_READ.format(why=why) if why else None
 
     def look(self, arena: Arena, kept: Mapping[Side, Kept], plan: StartPlan) -> None:
@@ -114,6 +117,8 @@ class ProgramResults:
         verdict = self.rule(files, seed)
         if verdict.equal is False:
             arena.lost[side] = Unequal(verdict.message)
+        elif verdict.equal is None:
+            self.unchecked.setdefault(side, verdict.message)
 
     def rule(self, files: Files, seed: int = 1) -> Verdict:
         """What the script's check says of a stored result, in a process of the baseline; byte for byte equal is equal.
@@ -125,6 +130,9 @@ class ProgramResults:
             return Verdict(True)
         if not files:
             return Verdict(False, "it stored no result")
+        strange = sorted(named_by(files) - named_by(self.own))
+        if strange:
+            return Verdict(None, f"what it stored was not read: it is a pickle and calls {strange[0]}")
         verdict = self._asked(files, seed)
         if verdict.equal:
             self.known.add(digest)
@@ -133,7 +141,8 @@ class ProgramResults:
                 again = self._asked(self.own, seed + 1)
                 self.doubt = again.message or "it gives no reason" if again.equal is not True else ""
             if self.doubt:
-                return Verdict(None, self.doubt)
+                refuses = "the script's check refuses the result of another process of the baseline, too"
+                return Verdict(None, f"{refuses}: {self.doubt}")
         return verdict
 
     def _asked(self, files: Files, seed: int) -> Verdict:

@@ -140,6 +140,8 @@ class Trial:
         )
         if kept is not None:
             kept.finish(arena)
+            for side, why in kept.unchecked.items():
+                self.admitted[side].flags.append(f"a timed result is unchecked: {why}")
         starts = len(arena.tracks[BASELINE].wall_s)
         self.notes |= {"measured_s": round(spent_s, 2), "start_s": round(spent_s / max(starts, 1), 3)}
         self.notes |= {"waited_s": round(arena.waited_s, 2)}

@@ -158,8 +158,8 @@ def _much_dearer(what: str, before_s: Sequence[float], after_s: Sequence[float],
 class FirstCalls:
     """CPU seconds of one side's first call: in the very first process, and in the processes of the starts.
 
-    ``is_forked``: the very first one found dear modules loaded, as those of the starts do. Of a program it is CPU of all
-    that it times (``what``).
+    ``is_forked``: the very first one found dear modules loaded, as those of the starts do. Of a program it is CPU of
+    all that it times (``what``).
     """
 
     probe_s: float
