@@ -91,13 +91,13 @@ def doubt(baseline: Sequence[Took], candidate: Sequence[Took], imports_s: tuple[
 def _doubt_by(baseline: Sequence[Took], candidate: Sequence[Took], imports_s: float, *, by_cpu: bool) -> Doubt | None:
     claimed_s, saved_s = savings(baseline, candidate, by_cpu=by_cpu)
     found = doubt_of(claimed_s, saved_s)
-    if found is None or not found.is_tampering:
-        return found
+    if found is None:
+        return None
     before_s, after_s = ([run.after_cpu_s if by_cpu else run.after_s for run in runs] for runs in (baseline, candidate))
     once_s = max(0.0, imports_s) + max(0.0, median(after_s) - median(before_s))
-    if doubt_of(claimed_s, [each + once_s for each in saved_s]) is not None:
-        return found
-    return Doubt(f"{found.says}; its imports and the program's end take {ms(once_s)} more", False)
+    says = f"{found.says}; its imports and the program's end take {ms(once_s)} more" if once_s > 0 else found.says
+    is_left = doubt_of(claimed_s, [each + once_s for each in saved_s]) is not None
+    return Doubt(says, found.is_tampering and is_left)
 
 
 def doubt_of(claimed_s: Sequence[float], saved_s: Sequence[float]) -> Doubt | None:
