@@ -14,6 +14,8 @@ _CLOCKS = ("perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "time
            "process_time_ns", "default_timer")  # fmt: skip
 _ADAPTIVE = ("autorange", "blocked_autorange", "adaptive_autorange", "do_bench", "do_bench_cudagraph")
 
+WORTH_A_WORD_S = 0.001
+
 
 @dataclass(frozen=True, slots=True)
 class Took:
@@ -95,7 +97,11 @@ def _doubt_by(baseline: Sequence[Took], candidate: Sequence[Took], imports_s: fl
         return None
     before_s, after_s = ([run.after_cpu_s if by_cpu else run.after_s for run in runs] for runs in (baseline, candidate))
     once_s = max(0.0, imports_s) + max(0.0, median(after_s) - median(before_s))
-    says = f"{found.says}; its imports and the program's end take {ms(once_s)} more" if once_s > 0 else found.says
+    says = (
+        f"{found.says}; its imports and the program's end take {ms(once_s)} more"
+        if once_s >= WORTH_A_WORD_S
+        else found.says
+    )
     is_left = doubt_of(claimed_s, [each + once_s for each in saved_s]) is not None
     return Doubt(says, found.is_tampering and is_left)
 
