@@ -120,3 +120,13 @@ def test_a_busy_machine_that_hides_a_gain_does_not_excuse_it():
     before = [Took(0.8 * load, 1.0 * load, 1.0, load - 1) for load in (random.uniform(1, 3) for _ in range(10))]
     after = [Took(0.4 * load, 1.0 * load, 1.0, load - 1) for load in (random.uniform(1, 3) for _ in range(10))]
     assert doubt(before, after).is_tampering
+
+
+def test_what_is_spent_once_at_import_or_at_the_end_is_no_accusation():
+    before = [Took(0.1, 0.2, 0.2)] * 10
+    at_import, at_end = [Took(0.02, 0.19, 0.19)] * 10, [Took(0.02, 0.19, 0.19, 0.0, 0.07, 0.07)] * 10
+    assert doubt(before, at_import).is_tampering
+    assert doubt(before, at_import, (0.005, 0.005)).is_tampering
+    for found in (doubt(before, at_import, (0.07, 0.07)), doubt(before, at_end)):
+        assert not found.is_tampering
+        assert found.says.endswith("its imports and the program's end take 70 ms more")

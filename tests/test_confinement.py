@@ -250,6 +250,46 @@ except PermissionError:
     assert seen.execution.stdout.splitlines() == ["-2 True", "refused"], seen.execution.stderr
 
 
+@needs_landlock
+@pytest.mark.skipif(os.uname().machine not in SYSTEM_CALLS, reason="the numbers of its system calls are not known")
+def test_a_side_comes_before_no_others_and_sets_no_others_back(tmp_path: Path, commit: Commit) -> None:
+    code = """
+other, param = int(where[0]), os.sched_param
+def tried(ask):
+    try:
+        ask()
+    except PermissionError:
+        return "refused"
+    return "done"
+print(*map(tried, (
+    lambda: os.sched_setscheduler(0, os.SCHED_FIFO, param(1)),
+    lambda: os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, param(1)),
+    lambda: os.nice(-1),
+    lambda: os.setpriority(os.PRIO_PROCESS, other, 5),
+    lambda: os.setpriority(os.PRIO_USER, 0, 5),
+    lambda: os.sched_setscheduler(other, os.SCHED_IDLE, param(0)),
+)))
+print(*map(tried, (
+    lambda: os.nice(1),
+    lambda: os.setpriority(os.PRIO_PROCESS, os.getpid(), os.getpriority(os.PRIO_PROCESS, 0)),
+    lambda: os.sched_setscheduler(0, os.SCHED_OTHER, param(0)),
+    lambda: os.sched_setscheduler(0, os.SCHED_BATCH, param(0)),
+    lambda: os.sched_setscheduler(os.getpid(), os.SCHED_IDLE, param(0)),
+)))
+"""
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(99)"])
+    try:
+        with two_sides(tmp_path, commit) as (_, _, patched):
+            seen = run(patched, tmp_path, code, bystander.pid)
+        assert os.getpriority(os.PRIO_PROCESS, bystander.pid) == os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.sched_getscheduler(bystander.pid) == os.SCHED_OTHER
+    finally:
+        bystander.kill()
+        bystander.wait()
+    lines = seen.execution.stdout.splitlines()
+    assert lines == [" ".join(["refused"] * 6), " ".join(["done"] * 5)], seen.execution.stderr
+
+
 LEAVE = """
 import ctypes
 libc = ctypes.CDLL(None)

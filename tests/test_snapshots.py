@@ -34,8 +34,8 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_snapshot_holds_files_and_links_but_no_git_folder(tree: Path) -> None:
-    assert sorted(take(tree)) == ["link", "link-target", "pkg/core.py", "pkg/data.json"]
+def test_a_snapshot_holds_files_links_and_folders_but_no_git_folder(tree: Path) -> None:
+    assert sorted(take(tree)) == ["link", "link-target", "pkg/", "pkg/core.py", "pkg/data.json"]
     assert take(tree / "absent") == {}
     assert list(take_files([tree / "link-target", tree / "absent"])) == [str(tree / "link-target")]
 
@@ -56,6 +56,24 @@ def test_every_kind_of_writing_shows(tree: Path) -> None:
     assert difference.removed == ("pkg/data.json",)
 
 
+def test_folders_show_by_their_names_and_where_somebody_set_their_times_or_modes(tree: Path) -> None:
+    before = take(tree)
+    (tree / "pkg/made").mkdir()
+    (tree / "pkg/answer.tmp").write_text("")
+    (tree / "pkg/answer.tmp").unlink()
+    assert compare(before, take(tree)).created == ("pkg/made/",)
+    assert compare(before, take(tree)).changed == ()
+    os.utime(tree / "pkg", ns=(1, 2))
+    assert compare(before, take(tree)).changed == ("pkg/",)
+    (tree / "pkg/made").rmdir()
+    before = take(tree)
+    (tree / "pkg").chmod(0o700)
+    assert compare(before, take(tree)).changed == ("pkg/",)
+    assert is_cache("pkg/__pycache__/")
+    assert not is_cache("pkg/__pycache__/answer/")
+    assert not is_cache("pkg/__pycache__/__pycache__/")
+
+
 def test_what_stands_is_what_a_first_run_left_alone_and_its_bytecode(tree: Path) -> None:
     fresh = take(tree)
     compiled = Path(py_compile.compile(str(tree / "pkg/core.py"), doraise=True))
@@ -64,7 +82,7 @@ def test_what_stands_is_what_a_first_run_left_alone_and_its_bytecode(tree: Path)
     (tree / "pkg/data.json").write_text("written by every run")
     settled = take(tree)
     assert sorted(standing(fresh, settled)) == sorted(
-        ["link", "link-target", "pkg/core.py", str(compiled.relative_to(tree))]
+        ["link", "link-target", "pkg/", "pkg/core.py", str(compiled.relative_to(tree))]
     )
     assert is_cache(str(made.relative_to(tree)))
     assert not is_cache("pkg/core.pyc")

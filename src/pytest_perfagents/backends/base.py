@@ -65,7 +65,9 @@ class ProgramRun:
     or left through ``os._exit``. ``error`` is what ended it, in the form of `Reply.error`. ``returned`` is
     filled by `Workspace.call_run_test`: ``value``, ``wall_ns``, ``cpu_ns``. ``confined`` says whether the kernel
     kept it from other trees and processes, None where it did not come to say so. ``intact`` is as the operation of
-    that name answers.
+    that name answers. ``after_s`` and ``after_cpu_s`` are the seconds that the process took after the script's end, by
+    its own clocks. ``calls`` and, in ``returned``, the times of imports are there where it was looked at: see
+    `Workspace.run_program`.
     """
 
     execution: Execution
@@ -75,6 +77,9 @@ class ProgramRun:
     returned: Mapping[str, Any] | None = None
     confined: bool | None = None
     intact: Mapping[str, Any] = field(default_factory=dict)
+    after_s: float = 0.0
+    after_cpu_s: float = 0.0
+    calls: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def is_reported(self) -> bool:
@@ -257,8 +262,13 @@ class Workspace(Protocol):
         *,
         seed: int = 1,
         padding: int = 0,
+        look: str = "",
     ) -> ProgramRun:
-        """Run the script as ``__main__`` with these arguments in a process of its own, to its end."""
+        """Run the script as ``__main__`` with these arguments in a process of its own, to its end.
+
+        ``look``: ``calls`` times calls into the workspace, which slows them down; ``imports`` does not run the script
+        and times the import of the modules that the arguments name.
+        """
         ...
 
     def call_run_test(
@@ -270,6 +280,7 @@ class Workspace(Protocol):
         *,
         seed: int = 1,
         padding: int = 0,
+        look: str = "",
     ) -> ProgramRun:
         """Import the script in a process of its own; call its ``run_test`` with those arguments it takes."""
         ...

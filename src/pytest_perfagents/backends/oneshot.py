@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +27,7 @@ def run_once(command: Command, spec: Mapping[str, Any]) -> ProgramRun:
     """
     with tempfile.TemporaryFile() as file, _pipe_with(token_hex(8)) as (name, name_fd):
         full = json.dumps({**spec, "report_fd": file.fileno(), "name_fd": name_fd})
+        began_s = time.perf_counter()
         execution = run(replace(command, argv=(*command.argv, full)), pass_fds=(file.fileno(), name_fd))
         file.seek(0)
         report = _report(file.read(REPORT_BYTES), name)
@@ -38,7 +40,19 @@ def run_once(command: Command, spec: Mapping[str, Any]) -> ProgramRun:
         report.get("returned"),
         confined=report.get("confined"),
         intact=report.get("intact") or {},
+        after_s=_after(report, "wall_ns", began_s, execution.duration_s),
+        after_cpu_s=_after(report, "cpu_ns", 0.0, execution.cpu_s),
+        calls=report.get("calls") or {},
     )
+
+
+def _after(report: Mapping[str, Any], clock: str, began_s: float, taken_s: float | None) -> float:
+    """Seconds from the script's end, by the process's own word, to that of the process; 0 where it says none."""
+    ended = report.get("ended")
+    ended_ns = ended.get(clock) if isinstance(ended, dict) else None
+    if taken_s is None or not isinstance(ended_ns, int):
+        return 0.0
+    return min(max(0.0, taken_s - (ended_ns / 1e9 - began_s)), taken_s)
 
 
 @contextmanager

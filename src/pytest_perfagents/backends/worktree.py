@@ -115,9 +115,10 @@ class WorktreeWorkspace:
         *,
         seed: int = RUN_SEED,
         padding: int = 0,
+        look: str = "",
     ) -> ProgramRun:
         """Run the script as ``__main__``."""
-        return self._once("program", script, list(arguments), timeout_s, env, seed, padding)
+        return self._once("program", script, list(arguments), timeout_s, env, seed, padding, look)
 
     def call_run_test(
         self,
@@ -128,9 +129,10 @@ class WorktreeWorkspace:
         *,
         seed: int = RUN_SEED,
         padding: int = 0,
+        look: str = "",
     ) -> ProgramRun:
         """Import the script and call its ``run_test``."""
-        return self._once("run_test", script, dict(arguments), timeout_s, env, seed, padding)
+        return self._once("run_test", script, dict(arguments), timeout_s, env, seed, padding, look)
 
     def describe(self) -> Mapping[str, Any]:
         """Interpreter, versions and platform, and the machine's state when the session began."""
@@ -138,13 +140,21 @@ class WorktreeWorkspace:
         return {**self.interpreter.facts, **own}
 
     def _once(
-        self, mode: str, script: Path, arguments: Any, timeout_s: float, env: Mapping[str, str], seed: int, padding: int
+        self,
+        mode: str,
+        script: Path,
+        arguments: Any,
+        timeout_s: float,
+        env: Mapping[str, str],
+        seed: int,
+        padding: int,
+        look: str,
     ) -> ProgramRun:
         room = self._room()
         try:
             argv = (str(self.interpreter.python), str(self.interpreter.worker))
             lent = room.lend(arguments)
-            spec = {**self._spec(room), "mode": mode, "script": str(script), "arguments": lent}
+            spec = {**self._spec(room), "mode": mode, "script": str(script), "arguments": lent, "look": look}
             seen = {**self.environment(room.folder, seed, padding), **env}
             run = oneshot.run_once(Command(argv, self.root, seen, timeout_s), spec)
             room.collect()

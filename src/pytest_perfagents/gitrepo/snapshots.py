@@ -1,4 +1,4 @@
-"""Trees as they stand on the disk: who wrote to one shows in the stamps of its files."""
+"""Trees as they stand on the disk: who wrote to one shows in the stamps of its files and folders."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from importlib.util import source_from_cache
 from pathlib import Path
 
 Stamp = tuple[int, int, int, int]
-"""Size, time of the last change, time of the last change of any kind (which no user can set back), inode."""
+"""Size, time of the last change, time of the last change of any kind (which no user can set back), inode.
+
+Of a folder, whose times change with what is made in it: mode, and both times where somebody set one, or an attribute.
+"""
 Snapshot = Mapping[str, Stamp]
-"""Files by their path in the tree."""
+"""Files by their path in the tree; folders too, with a slash behind: a name alone can hold an answer."""
 
 _CACHES = (".pyc", ".nbi", ".nbc")
+_FOLDER = "__pycache__/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,7 @@ class Difference:
 
 
 def take(root: Path) -> Snapshot:
-    """Stamps of all files and links in a tree, but those in a ``.git`` folder."""
+    """Stamps of all files, links and folders in a tree, but a ``.git`` folder."""
     found: dict[str, Stamp] = {}
     waiting = [""]
     while waiting:
@@ -38,6 +42,7 @@ def take(root: Path) -> Snapshot:
                 if not entry.is_dir(follow_symlinks=False):
                     found[path] = _stamp(entry.stat(follow_symlinks=False))
                 elif entry.name != ".git":
+                    found[f"{path}/"] = _stamp_of_folder(entry.stat(follow_symlinks=False))
                     waiting.append(f"{path}/")
     return found
 
@@ -61,8 +66,10 @@ def compare(before: Snapshot, after: Snapshot) -> Difference:
 
 
 def is_cache(path: str) -> bool:
-    """Whether it is what an import (or Numba) leaves beside the sources."""
-    return "__pycache__/" in path and path.endswith(_CACHES)
+    """Whether it is what an import (or Numba) leaves beside the sources, or the folder for that."""
+    if path.endswith(_FOLDER):
+        return not path.removesuffix(_FOLDER).endswith(_FOLDER)
+    return _FOLDER in path and path.endswith(_CACHES)
 
 
 def is_importable(path: str) -> bool:
@@ -89,3 +96,9 @@ def _source_of(path: str) -> str | None:
 
 def _stamp(status: os.stat_result) -> Stamp:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
+def _stamp_of_folder(status: os.stat_result) -> Stamp:
+    """What is made in it sets both times to the same: they differ where somebody set its own."""
+    is_set = status.st_mtime_ns != status.st_ctime_ns
+    return status.st_mode, status.st_mtime_ns * is_set, status.st_ctime_ns * is_set, status.st_ino

@@ -18,14 +18,14 @@ from pytest_perfagents.backends.base import Backend, Workspace, WorkspaceFailure
 from pytest_perfagents.config import Config, RepoConfig
 from pytest_perfagents.diagnosis import failures
 from pytest_perfagents.judgement.honesty import executed, provenance
-from pytest_perfagents.measurement import probing, programs, scanning
+from pytest_perfagents.measurement import keeping, probing, programs, scanning
 from pytest_perfagents.measurement.arena import Patience, Trouble
 from pytest_perfagents.measurement.evidence import Verdict
 from pytest_perfagents.measurement.fresh import FreshInputs
 from pytest_perfagents.measurement.referee import Referee, Reference, Ruling, differing
 from pytest_perfagents.measurement.templates import Nursery
 from pytest_perfagents.measurement.verifying import Results
-from pytest_perfagents.model import BASELINE, Case, Failure, Integrity, Role, Side, Stage
+from pytest_perfagents.model import Case, Failure, Integrity, Role, Side, Stage
 
 DEAR_S = 60.0
 """A side whose start-up and first call take longer is not run again with other random data."""
@@ -131,7 +131,6 @@ class Gate:
 
     def _probe(self, side: Side, workspace: Workspace, baseline: Admitted | None) -> probing.Probe:
         style = baseline.probe.style if baseline is not None else self._forced_style()
-        reference = (baseline.workspace if baseline is not None else workspace).scratch / "reference"
         if style in (None, *probing.DRIVEN_STYLES):
             own = baseline.probe if baseline is not None else None
             probe = probing.probe(
@@ -142,8 +141,7 @@ class Gate:
             style = probe.style
         if self.config.protocol.mode == "driven":
             raise Rejected(failures.not_drivable(self.script.name, style))
-        must_end = baseline is not None and baseline.probe.is_reported
-        return self._program_probe(side, workspace, style, reference, must_end=must_end)
+        return self._program_probe(side, workspace, style, baseline)
 
     def _forced_style(self) -> str | None:
         if self.config.protocol.mode != "script":
@@ -151,17 +149,26 @@ class Gate:
         text = self.script.read_text(encoding="utf-8", errors="replace")
         return programs.RUN_TEST if "__main__" not in text and "def run_test" in text else "program"
 
-    def _program_probe(
-        self, side: Side, workspace: Workspace, style: str, reference: Path, *, must_end: bool
-    ) -> probing.Probe:
-        patience_s = self.patience.left_s
-        seconds, run = programs.run_once(workspace, self.script, style, timeout_s=patience_s, must_end=must_end)
-        equal, message = programs.check_results(
-            workspace, self.script, style, reference, is_reference=side == BASELINE, timeout_s=patience_s
-        )
+    def _program_probe(self, side: Side, workspace: Workspace, style: str, baseline: Admitted | None) -> probing.Probe:
+        must_end = baseline is not None and baseline.probe.is_reported
+        results = baseline.probe.results if baseline is not None and baseline.probe.equal else None
+        verdict = Verdict(None)
+        if results is None:
+            seconds, run = programs.run_once(
+                workspace, self.script, style, timeout_s=self.patience.left_s, must_end=must_end
+            )
+        else:
+            kept = keeping.first_run(results, side, workspace)
+            seconds, run = kept.seconds, kept.run
+            verdict = keeping.rule_first(results, side, workspace, kept)
+        if baseline is None:
+            results, verdict = keeping.results_of(
+                workspace, self.script, style, self.patience, must_end=run.is_reported
+            )
         return probing.Probe(
             style, run.execution.duration_s, seconds, seconds, modules=run.modules, targets=run.targets,
-            equal=equal, message=message, confined=run.confined,
+            equal=verdict.equal, message=verdict.message, confined=run.confined, results=results,
+            first_cpu_s=programs.claimed_cpu_s(run, seconds),
         )  # fmt: skip
 
     def _check_target(self, admitted: Admitted) -> None:
@@ -186,7 +193,7 @@ class Gate:
             admitted.results = self._results(admitted) if is_driven else None
             return
         if baseline.results is None:
-            ruling = _by_its_own_word(baseline.probe, probe)
+            ruling = _of_a_program(baseline.probe, probe, admitted.workspace.side)
         else:
             ruling = baseline.results.referee.rule(
                 baseline.results.reference, probe.evidence, Verdict(probe.equal, probe.message)
@@ -271,8 +278,13 @@ class Gate:
             admitted.flags.append("no patched line ran inside the timed call, only at import or in setup")
 
 
-def _by_its_own_word(baseline: probing.Probe, probe: probing.Probe) -> Ruling:
-    """Of a script that runs as a program only its own check can tell, in its own process."""
-    if baseline.equal is not True or probe.equal is None:
+def _of_a_program(baseline: probing.Probe, probe: probing.Probe, side: Side) -> Ruling:
+    """Of a script that runs as a program only its own check can tell: in the baseline's process, as far as it can."""
+    results = baseline.results
+    if baseline.equal is not True or results is None:
         return Ruling("unchecked")
-    return Ruling("equal" if probe.equal else "different", "script", "" if probe.equal else probe.message)
+    flag = results.flag(side)
+    flags = (flag,) if flag else ()
+    if probe.equal is None:
+        return Ruling("unchecked", flags=(*flags, probe.message) if probe.message else flags)
+    return Ruling("equal" if probe.equal else "different", "script", "" if probe.equal else probe.message, flags)

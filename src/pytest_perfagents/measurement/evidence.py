@@ -75,7 +75,7 @@ class Witness:
             if not reply.ok or not reply.value.get("stored", True):
                 why = words(reply.error) if not reply.ok else str(reply.value.get("message") or "it stored nothing")
                 return Evidence(returned, trouble=trouble or why, whole=whole)
-            stored = _read_all(folder)
+            stored = read_all(folder)
             loaded, why, _ = self._describe(folder / "loaded", stored=str(folder / RESULT))
             return Evidence(returned, stored, loaded, trouble or why, whole)
 
@@ -137,6 +137,13 @@ def placed(scratch: Path, files: Files) -> Iterator[Path]:
 
 
 @contextmanager
+def place_for_new(scratch: Path) -> Iterator[Path]:
+    """A path at which a process may store a result, in a folder that is gone afterwards."""
+    with _folder(scratch) as folder:
+        yield folder / RESULT
+
+
+@contextmanager
 def _folder(scratch: Path) -> Iterator[Path]:
     folder = scratch / token_hex(6)
     folder.mkdir(mode=0o700)
@@ -146,7 +153,7 @@ def _folder(scratch: Path) -> Iterator[Path]:
         delete_folder(folder)
 
 
-def _read_all(folder: Path) -> Files | None:
+def read_all(folder: Path) -> Files | None:
     """The files of a result by their names; None where there are none, or too many bytes of them."""
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
     if sum(path.stat().st_size for path in paths) > LARGEST_BYTES:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_perfagents.backends.base import Reply, Worker, WorkerEnded, Workspace
 from pytest_perfagents.judgement.schedule import LONGEST_SETUP
@@ -16,6 +16,9 @@ from pytest_perfagents.measurement.arena import Patience, Trouble, error_in
 from pytest_perfagents.measurement.evidence import Evidence, Verdict, Witness
 from pytest_perfagents.measurement.templates import DEAR_S, Nursery
 from pytest_perfagents.model import Stage
+
+if TYPE_CHECKING:
+    from pytest_perfagents.measurement.keeping import ProgramResults
 
 PROBE_HASH_SEED = 1
 LONG_CALL_S = 5.0
@@ -32,7 +35,7 @@ class Probe:
     ``equal`` and ``message`` are what the script's check said inside the process. ``evidence`` is of the last of
     ``calls`` calls, ``first`` of the first where there are more; ``is_steady``: both are the same. ``shared`` are the
     modules from outside the workspace that a baseline with a dear start-up has loaded. ``is_forked``: it was a fork.
-    ``settings`` are the environment variables that the import set.
+    ``settings`` are the environment variables that the import set; ``results`` are those of a baseline in script mode.
     """
 
     style: str
@@ -53,6 +56,7 @@ class Probe:
     shared: tuple[str, ...] = ()
     is_forked: bool = False
     settings: tuple[tuple[str, str], ...] = ()
+    results: ProgramResults | None = None
 
     @property
     def is_reported(self) -> bool:

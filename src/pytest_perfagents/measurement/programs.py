@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from math import isfinite
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_perfagents.backends.base import ProgramRun, Workspace
 from pytest_perfagents.judgement import schedule
@@ -16,6 +17,9 @@ from pytest_perfagents.judgement.honesty import claims
 from pytest_perfagents.measurement.arena import Arena, Trouble, Unequal
 from pytest_perfagents.model import BASELINE, Ending, Side, Stage
 from pytest_perfagents.parsers.script_output import ScriptReport, parse_output
+
+if TYPE_CHECKING:
+    from pytest_perfagents.measurement.keeping import Kept, ProgramResults
 
 RUN_TEST = "run_test"
 
@@ -42,24 +46,26 @@ def run_once(
     seed: int = 1,
     padding: int = 0,
     must_end: bool = False,
+    look: str = "",
 ) -> tuple[float, ProgramRun]:
     """Seconds that one run of the script reports. Raises ProgramTrouble where it reports none.
 
-    ``must_end``: raises LeftEarly where the process left before the script came to its end.
+    ``must_end``: raises LeftEarly where the process left before the script came to its end. ``look`` as
+    `Workspace.run_program` has it.
     ``arguments`` are the usual ones of these scripts: ``eqcheck``, ``reference``, ``prefix``. What ``run_test`` returns
     has no unit; a number larger than the seconds that the call took is read as milliseconds.
     """
     wanted = arguments or {}
     env = {"IMPL_TAG": "perfagents", "PROB_IMPL_TAG": "perfagents"}
     if style == RUN_TEST:
-        run = workspace.call_run_test(script, wanted, timeout_s, env, seed=seed, padding=padding)
+        run = workspace.call_run_test(script, wanted, timeout_s, env, seed=seed, padding=padding, look=look)
         if run.returned is not None and run.error is None:
             return _returned_seconds(run), run
         raise ProgramTrouble(Stage.RUN, run, parse_output(run.execution.stdout))
     flags: list[str] = []
     for name, value in wanted.items():
         flags += [f"--{name}"] if value is True else [f"--{name}", str(value)]
-    run = workspace.run_program(script, flags, timeout_s, env, seed=seed, padding=padding)
+    run = workspace.run_program(script, flags, timeout_s, env, seed=seed, padding=padding, look=look)
     report = parse_output(run.execution.stdout)
     clean = run.execution.ending is Ending.EXITED and run.execution.code == 0
     if not clean or report is None or not report.seconds or report.blames or report.opt_path_hit is False:
@@ -77,34 +83,8 @@ def _returned_seconds(run: ProgramRun) -> float:
     return float(value) if value <= wall_s else float(value) / 1000
 
 
-def check_results(
-    workspace: Workspace, script: Path, style: str, reference: Path, *, is_reference: bool, timeout_s: float
-) -> tuple[bool | None, str]:
-    """Whether the script's own ``--eqcheck`` accepts the side's result against the baseline's stored one.
-
-    On the baseline the reference is written, then checked against itself. None where the script has no such check.
-    """
-    text = script.read_text(encoding="utf-8", errors="replace")
-    if "eqcheck" not in text or "reference" not in text:
-        return None, "the script has no equivalence check"
-    try:
-        if is_reference:
-            store: dict[str, str | bool] = {"reference": True, "prefix": str(reference)}
-            run_once(workspace, script, style, timeout_s=timeout_s, arguments=store)
-        if not list(reference.parent.glob(f"{reference.name}*")):
-            return None, "the script stored no reference"
-        run_once(workspace, script, style, timeout_s=timeout_s, arguments=checking(reference))
-    except ProgramTrouble as trouble:
-        return False, _said(trouble)
-    return True, ""
-
-
-def checking(reference: Path) -> dict[str, str | bool]:
-    """The arguments with which a script compares its result with the baseline's."""
-    return {"eqcheck": True, "prefix": str(reference)}
-
-
-def _said(trouble: ProgramTrouble) -> str:
+def said(trouble: ProgramTrouble) -> str:
+    """What a run said of its failure, on one line."""
     if trouble.report and trouble.report.error:
         return trouble.report.error
     if trouble.error:
@@ -114,27 +94,36 @@ def _said(trouble: ProgramTrouble) -> str:
 
 
 def program_start(
-    arena: Arena, style: str, reference: Path | None, sides: list[Side], plan: schedule.StartPlan
+    arena: Arena, style: str, results: ProgramResults | None, sides: list[Side], plan: schedule.StartPlan
 ) -> None:
     """One round: every side runs the script once, in the order of the plan.
 
-    With a ``reference`` each timed run checks its result: one that is right only where it is checked gains nothing.
+    With ``results`` each run stores what it gave, and that is looked at after the last one.
     """
-    arguments = checking(reference) if reference is not None else None
     seconds: dict[Side, float] = {}
     runs: dict[Side, ProgramRun] = {}
+    kept: dict[Side, Kept] = {}
     for index in plan.launch_order:
         side = sides[index]
         try:
+            if results is not None:
+                kept[side] = results.run(side, arena.workspaces[side], plan, plan.padding[index])
+                seconds[side], runs[side] = kept[side].seconds, kept[side].run
+                continue
             seconds[side], runs[side] = run_once(
-                arena.workspaces[side], arena.script, style, timeout_s=arena.patience.left_s, arguments=arguments,
+                arena.workspaces[side], arena.script, style, timeout_s=arena.patience.left_s,
                 seed=plan.hash_seed, padding=plan.padding[index],
             )  # fmt: skip
         except ProgramTrouble as trouble:
             exited = trouble.execution is not None and trouble.execution.ending is Ending.EXITED
-            arena.lost[side] = Unequal(_said(trouble)) if reference and exited and side != BASELINE else trouble
+            is_check = results is not None and results.checks_itself(side) and side != BASELINE
+            arena.lost[side] = Unequal(said(trouble)) if is_check and exited else trouble
+    if results is not None and BASELINE in seconds:
+        results.look(arena, kept, plan)
     if BASELINE in seconds:
         for side, value in seconds.items():
+            if side in arena.lost:
+                continue
             if runs[BASELINE].is_reported and not runs[side].is_reported:
                 arena.lost[side] = LeftEarly(Stage.RUN, execution=runs[side].execution)
                 continue
@@ -149,8 +138,14 @@ def _took(run: ProgramRun, claimed_s: float) -> claims.Took:
     """What the whole of it took by clocks that are not the script's: the call of ``run_test``, or the process."""
     ready_s = run.execution.ready_s or 0.0
     if run.returned is None:
-        return claims.Took(claimed_s, run.execution.duration_s, run.execution.cpu_s, ready_s)
+        after_s = run.after_s, run.after_cpu_s
+        return claims.Took(claimed_s, run.execution.duration_s, run.execution.cpu_s, ready_s, *after_s)
     return claims.Took(claimed_s, run.returned["wall_ns"] / 1e9, run.returned["cpu_ns"] / 1e9, ready_s)
+
+
+def claimed_cpu_s(run: ProgramRun, seconds: float) -> float:
+    """What the script claims for all its calls, as far as the run was CPU time: a busy machine does not lengthen it."""
+    return _took(run, seconds * _claimed_calls(run)).by(cpu=True)[0]
 
 
 def _claimed_calls(run: ProgramRun) -> int:

@@ -111,6 +111,10 @@ def _beside(track: Track) -> shifts.Beside:
 
 
 def _first_calls(track: Track, probe: Probe) -> shifts.FirstCalls:
+    if track.processes_took:  # a program's calls are not seen one by one
+        return shifts.FirstCalls(
+            probe.first_cpu_s, [run.by(cpu=True)[0] for run in track.processes_took], what="its calls"
+        )
     return shifts.FirstCalls(probe.first_cpu_s, track.first_call_s, probe.is_forked)
 
 
@@ -120,7 +124,7 @@ def _doubt(arena: Arena, side: Side) -> claims.Doubt | None:
     text = arena.script.read_text(encoding="utf-8", errors="replace")
     if not mine.processes_took or claims.repeats_by_clock(text):
         return None
-    return claims.doubt(base.processes_took, mine.processes_took)
+    return claims.doubt(base.processes_took, mine.processes_took, mine.dearer_imports_s)
 
 
 def _gpu_turns(track: Track) -> gpu.GpuTurns:

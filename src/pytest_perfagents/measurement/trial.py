@@ -16,11 +16,13 @@ from pytest_perfagents.config import Config, ProtocolConfig
 from pytest_perfagents.diagnosis import failures
 from pytest_perfagents.gates import HUMAN_NOT_MEASURED
 from pytest_perfagents.judgement import clocks, judge, schedule
+from pytest_perfagents.judgement.honesty import claims
 from pytest_perfagents.measurement import measuring, probing, programs, proving
 from pytest_perfagents.measurement.admission import Admitted, Gate, Rejected
 from pytest_perfagents.measurement.arena import Arena, Lease, Pace, Patience, Progress, Track, Unequal
 from pytest_perfagents.measurement.counting import Counts, count_arena, with_counts
 from pytest_perfagents.measurement.guarding import Guard
+from pytest_perfagents.measurement.inspecting import Inspection
 from pytest_perfagents.measurement.settling import chosen_place
 from pytest_perfagents.measurement.templates import DEAR_S, STARTS, Nursery
 from pytest_perfagents.model import (
@@ -94,6 +96,7 @@ class Trial:
             if any(side.role is Role.PATCHED for side in self.admitted):
                 self._measure(arena, gate, name)
                 self._try_elsewhere(arena, name)
+                self._inspect(arena, name)
                 self._count(arena, name)
             if BASELINE in self.admitted:
                 self._look_back(guard)
@@ -118,7 +121,7 @@ class Trial:
     def _measure(self, arena: Arena, gate: Gate, name: str) -> None:
         probes = {side: entry.probe for side, entry in self.admitted.items()}
         budget_s = self._budget_s(probes)
-        style = probes[BASELINE].style
+        style, kept = probes[BASELINE].style, None
         self.notes |= {"style": style, "budget_s": round(budget_s, 1), **_rules(self.config.protocol)}
         if style in probing.DRIVEN_STYLES:
             pace = pace_for(self.config, probes, budget_s, is_forked=self._may_fork(probes))
@@ -129,8 +132,8 @@ class Trial:
             start: measuring.Start = partial(measuring.driven_start, arena, pace)
         else:
             baseline = self.admitted[BASELINE]
-            checked = baseline.workspace.scratch / "reference" if baseline.probe.equal is True else None
-            start = partial(programs.program_start, arena, style, checked)
+            kept = baseline.probe.results if baseline.probe.equal is True else None
+            start = partial(programs.program_start, arena, style, kept)
         arena.results = self.admitted[BASELINE].results
         arena.place = chosen_place(self.config.protocol)
         spent_s = measuring.measure(
@@ -140,6 +143,10 @@ class Trial:
             partial(self._is_settled, arena),
             lambda line: self.progress(f"{name}: {line}"),
         )
+        if kept is not None:
+            kept.finish(arena)
+            for side, why in kept.unchecked.items():
+                self.admitted[side].flags.append(f"a timed result is unchecked: {why}")
         starts = len(arena.tracks[BASELINE].wall_s)
         self.notes |= {"measured_s": round(spent_s, 2), "start_s": round(spent_s / max(starts, 1), 3)}
         self.notes |= {"waited_s": round(arena.waited_s, 2)}
@@ -170,6 +177,23 @@ class Trial:
                 self.progress(f"{name}: looking at {side.role} with other data")
                 flag = arena.results.fresh.gain_elsewhere(entry.workspace, comparison.low, comparison.clock)
                 entry.flags.extend([flag] if flag else [])
+
+    def _inspect(self, arena: Arena, name: str) -> None:
+        """Script mode: whether a gain comes with repetition, and what the imports of a side take that is in doubt."""
+        if self.notes["style"] in probing.DRIVEN_STYLES or BASELINE in arena.lost:
+            return
+        inspection = Inspection(arena, self.notes["style"], {one: each.probe for one, each in self.admitted.items()})
+        for side, entry in self.admitted.items():
+            comparison = self._compare(arena, side) if side.role is Role.PATCHED else None
+            if comparison is None:
+                continue
+            self.progress(f"{name}: looking at the calls of {side.role}")
+            base, mine = arena.tracks[BASELINE], arena.tracks[side]
+            is_whole = self.notes["style"] != programs.RUN_TEST  # a call of that has no imports in it
+            if is_whole and claims.doubt(base.processes_took, mine.processes_took) is not None:
+                mine.dearer_imports_s = inspection.dearer_imports(side)
+            flag = inspection.first_calls(side) if comparison.point > 1 + self.config.protocol.threshold else None
+            entry.flags.extend([flag] if flag else [])
 
     def _budget_s(self, probes: Mapping[Side, probing.Probe]) -> float:
         protocol, baseline = self.config.protocol, probes[BASELINE]

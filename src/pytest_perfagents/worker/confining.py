@@ -23,13 +23,16 @@ ACCESS_ABI_1 = ((1 << 13) - 1) & ~(1 << 3)  # all but listing a folder
 ACCESS_REFER, ACCESS_TRUNCATE = 1 << 13, 1 << 14
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW = 1, 1 << 2
 SECCOMP_ALLOW, SECCOMP_EPERM, X32 = 0x7FFF0000, 0x00050001, 1 << 30  # from there on, x86 has its calls once more
+NEGATIVE = 1 << 31  # as 32 bits without a sign
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER = 1 << 17, 1 << 27, 1 << 28
 MS_NOSUID_NODEV, MS_REC_PRIVATE, CAPABILITY_VERSION = 2 | 4, 1 << 14 | 1 << 18, 0x20080522
-# AUDIT_ARCH; the numbers of seccomp, prctl, prlimit64; add_key, request_key, keyctl; shmget, semget, msgget, mq_open
+# AUDIT_ARCH; the numbers of seccomp, prctl, prlimit64, setpriority, sched_setscheduler; add_key, request_key, keyctl,
+# sched_setattr; shmget, semget, msgget, mq_open
 SYSTEM_CALLS = {
-    "x86_64": (0xC000003E, 317, 157, 302, (248, 249, 250), (29, 64, 68, 240)),
-    "aarch64": (0xC00000B7, 277, 167, 261, (217, 218, 219), (194, 190, 186, 180)),
+    "x86_64": (0xC000003E, 317, 157, 302, 141, 144, (248, 249, 250, 314), (29, 64, 68, 240)),
+    "aarch64": (0xC00000B7, 277, 167, 261, 140, 119, (217, 218, 219, 274), (194, 190, 186, 180)),
 }
+SCHED_OTHER, SCHED_BATCH, SCHED_IDLE, PRIO_USER = 0, 3, 5, 2
 
 
 def set_limits(spec: Mapping[str, Any]) -> None:
@@ -140,22 +143,32 @@ def new_memory(libc: Any) -> bool:
 def refuse_calls(ctypes: Any, call: Callable[..., int], *, is_alone: bool) -> None:
     """seccomp(2): what Landlock does not guard is refused with EPERM; where the kernel will not, nothing is.
 
-    Limits of other processes; to leave orphans to somebody else; keys, which outlive a process, and memory and queues
-    that do, unless it has ``is_alone`` its own. Code for another architecture is refused, since its calls have other
-    numbers. Data speculation stays as it is.
+    Limits and priorities of other processes, and scheduling that comes before theirs; to leave orphans to somebody
+    else; keys, which outlive a process, and memory and queues that do, unless it has ``is_alone`` its own. Code for
+    another architecture is refused, since its calls have other numbers. Data speculation stays as it is.
     """
     if os.uname().machine not in SYSTEM_CALLS:
         return
-    architecture, seccomp, prctl, prlimit, keys, ipc = SYSTEM_CALLS[os.uname().machine]
+    architecture, seccomp, prctl, prlimit, priority, scheduler, never, ipc = SYSTEM_CALLS[os.uname().machine]
     load, equal, least, give = 0x20, 0x15, 0x35, 0x06  # BPF; offsets are those of struct seccomp_data
-    refused = keys if is_alone else (*keys, *ipc)
+    refused = never if is_alone else (*never, *ipc)
     lines: list[tuple[int, int | str, int | str, int]] = [(load, 0, 0, 4), (equal, 0, "refuse", architecture)]
     lines += [(load, 0, 0, 0), (least, "refuse", 0, X32), *[(equal, "refuse", 0, number) for number in refused]]
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    of_itself: list[tuple[int, int | str, int | str, int]]
+    of_itself = [(equal, "allow", 0, 0), (equal, "allow", "refuse", os.getpid())]
+    lines += [
+        (equal, 0, 8, priority), (load, 0, 0, 32),
+        (least, *(("refuse", 0) if own >= 0 else (0, 1)), NEGATIVE), (least, 0, "refuse", own % (1 << 32)),
+        (load, 0, 0, 16), (equal, "refuse", 0, PRIO_USER), (load, 0, 0, 24), *of_itself,
+        (equal, 0, 7, scheduler), (load, 0, 0, 24), (equal, "allow", 0, SCHED_OTHER),
+        (equal, 1, 0, SCHED_BATCH), (equal, 0, "refuse", SCHED_IDLE), (load, 0, 0, 16), *of_itself,
+    ]  # fmt: skip
     lines += [(equal, 0, 2, prctl), (load, 0, 0, 16), (equal, "refuse", "allow", PR_SET_CHILD_SUBREAPER)]
     lines += [
         (equal, 0, "allow", prlimit),
         (load, 0, 0, 32), (equal, 0, 2, 0), (load, 0, 0, 36), (equal, "allow", 0, 0),  # no new limit: it only asks
-        (load, 0, 0, 16), (equal, "allow", 0, 0), (equal, "allow", "refuse", os.getpid()),
+        (load, 0, 0, 16), *of_itself,
     ]  # fmt: skip
     ends = {"refuse": len(lines), "allow": len(lines) + 1}
     lines += [(give, 0, 0, SECCOMP_EPERM), (give, 0, 0, SECCOMP_ALLOW)]

@@ -13,6 +13,7 @@ from pytest_perfagents.worker.channel import CHANNEL_FD_MIN, make_channel
 from pytest_perfagents.worker.confining import confine, set_limits
 from pytest_perfagents.worker.errors import make_describe, text
 from pytest_perfagents.worker.importing import SCRIPT_MODULE, new_module, set_import_path
+from pytest_perfagents.worker.looking import time_imports, watch_calls
 from pytest_perfagents.worker.originals import Originals
 from pytest_perfagents.worker.script_text import read_script
 from pytest_perfagents.worker.streams import make_aside, make_flush, with_no_fuss
@@ -39,6 +40,8 @@ def run_once(spec: Mapping[str, Any]) -> None:
     originals = Originals(spec["root"])
     own_pid, getpid, write, flush, aside = os.getpid(), os.getpid, os.write, make_flush(), make_aside()
     report: dict[str, Any] = {"error": None, "returned": None, "confined": confined}
+    clock, cpu_clock = time.perf_counter_ns, time.process_time_ns
+    watched = watch_calls(spec["root"]) if spec.get("look") == "calls" else None
     try:
         report["returned"] = run_script(spec, targets, originals)
     except BaseException as error:
@@ -51,6 +54,8 @@ def run_once(spec: Mapping[str, Any]) -> None:
         raise
     finally:
         if getpid() == own_pid:
+            report["ended"] = {"wall_ns": clock(), "cpu_ns": cpu_clock()}
+            report["calls"] = watched() if watched is not None else {}
             flush()
             report["intact"] = originals.report()
             # an import that is tried once more must not print into the script's output
@@ -74,6 +79,8 @@ def run_script(spec: Mapping[str, Any], targets: Targets, originals: Originals) 
     targets.read(tree)
     os.chdir(import_root)
     set_import_path(import_root, script)
+    if spec.get("look") == "imports":
+        return time_imports(spec["arguments"])
     sys.argv[:] = [script, *(spec["arguments"] if is_program else [])]
     new_module("__main__", None)
     module = new_module("__main__" if is_program else SCRIPT_MODULE, script)

@@ -77,6 +77,7 @@ class ScriptedWorkspace:
         *,
         seed: int = 1,
         padding: int = 0,
+        look: str = "",
     ) -> ProgramRun:
         """The execution that was described."""
         ended = self.behaviour.program or Execution((str(script),), Ending.EXITED, 0, "", "", 0.0)
@@ -95,6 +96,7 @@ class ScriptedWorkspace:
         *,
         seed: int = 1,
         padding: int = 0,
+        look: str = "",
     ) -> ProgramRun:
         """The same, with what ``run_test`` was described to return (milliseconds), in a second and that."""
         run = self.run_program(script, (), timeout_s, env, seed=seed, padding=padding)

@@ -158,12 +158,14 @@ def _much_dearer(what: str, before_s: Sequence[float], after_s: Sequence[float],
 class FirstCalls:
     """CPU seconds of one side's first call: in the very first process, and in the processes of the starts.
 
-    ``is_forked``: the very first one found dear modules loaded, as those of the starts do.
+    ``is_forked``: the very first one found dear modules loaded, as those of the starts do. Of a program it is CPU of
+    all that it times (``what``).
     """
 
     probe_s: float
     starts_s: Sequence[float]
     is_forked: bool = False
+    what: str = "its first call"
 
 
 def process_flag(baseline: FirstCalls, candidate: FirstCalls) -> str | None:
@@ -183,7 +185,8 @@ def process_flag(baseline: FirstCalls, candidate: FirstCalls) -> str | None:
     if candidate.probe_s <= 1.5 * max(candidate.starts_s):
         return None
     return (
-        f"the first process needed {ms(candidate.probe_s)} for its first call, later ones {ms(later_s)}: "
+        f"the first process needed {ms(candidate.probe_s)} for {candidate.what}, later ones "
+        f"{ms(later_s)}: "
         "something is kept from one process to the next, and the gain comes with repeated processes"
     )
 
