@@ -49,7 +49,7 @@ def test_it_compiles_where_it_is_to_run(python: str, tmp_path: Path) -> None:
     code = "import py_compile, sys; py_compile.compile(sys.argv[1], sys.argv[2], doraise=True)"
     subprocess.run([python, "-I", "-W", "error", "-c", code, source, compiled], check=True, timeout=60)
     asked = subprocess.run([python, compiled, '{"mode": "none"}'], capture_output=True, text=True, timeout=60)
-    assert asked.stderr.splitlines()[-1] == "KeyError: 'report_fd'"  # it ran to where it wants more than that
+    assert asked.stderr.splitlines()[-1] == "KeyError: 'keeper_fd'"  # it ran to where it wants more than that
 
 
 def test_it_imports_the_standard_library_alone() -> None:

@@ -6,7 +6,15 @@ from random import Random
 
 import pytest
 
-from pytest_perfagents.judgement.honesty.claims import Took, compute_alone, doubt, doubt_of, repeats_by_clock, savings
+from pytest_perfagents.judgement.honesty.claims import (
+    Took,
+    compute_alone,
+    doubt,
+    doubt_of,
+    miscounted,
+    repeats_by_clock,
+    savings,
+)
 
 
 def around(seconds, spread=0.0, seed=1):
@@ -120,6 +128,27 @@ def test_a_busy_machine_that_hides_a_gain_does_not_excuse_it():
     before = [Took(0.8 * load, 1.0 * load, 1.0, load - 1) for load in (random.uniform(1, 3) for _ in range(10))]
     after = [Took(0.4 * load, 1.0 * load, 1.0, load - 1) for load in (random.uniform(1, 3) for _ in range(10))]
     assert doubt(before, after).is_tampering
+
+
+def counted(*calls):
+    return [Took(0.1, 0.2, calls=each) for each in calls]
+
+
+def test_reports_that_tell_of_other_calls_than_the_baselines():
+    assert miscounted(counted(15, 15), counted(15, 15)) is None
+    assert miscounted(counted(None, None), counted(None)) is None
+    assert miscounted(counted(15, 15), counted(15, 30)) == (
+        "its report tells of 30 timed calls, the baseline's of 15 timed calls"
+    )
+    assert miscounted(counted(1, 1), counted(None)) == (
+        "its report tells of no number of calls, the baseline's of 1 timed call"
+    )
+    assert miscounted(counted(None), counted(15)) is not None
+
+
+def test_where_the_baseline_itself_varies_no_number_is_wrong():
+    assert miscounted(counted(15, 16), counted(30)) is None
+    assert miscounted([], counted(30)) is None
 
 
 def test_what_is_spent_once_at_import_or_at_the_end_is_no_accusation():

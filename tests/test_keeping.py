@@ -21,6 +21,7 @@ from pytest_perfagents.backends.base import Workspace
 from pytest_perfagents.config import ProtocolConfig
 from pytest_perfagents.judgement.schedule import StartPlan
 from pytest_perfagents.measurement.arena import Arena, Patience, Track, Unequal
+from pytest_perfagents.measurement.finishing import Finish
 from pytest_perfagents.measurement.inspecting import Inspection, memory_flag
 from pytest_perfagents.measurement.keeping import ProgramResults, first_run, results_of, rule_first
 from pytest_perfagents.measurement.pickled import named_by
@@ -78,7 +79,7 @@ class House:
         (self.patched.root / "pkg" / "core.py").write_text(textwrap.dedent(code) + self.patches)
 
     def results(self) -> ProgramResults:
-        results, verdict = results_of(self.baseline, self.script, "program", self.patience, must_end=True)
+        results, verdict = results_of(self.baseline, self.script, "program", self.patience, Finish(is_reported=True))
         assert results is not None
         assert verdict.equal is True, verdict.message
         return results

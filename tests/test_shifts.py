@@ -13,6 +13,7 @@ from pytest_perfagents.judgement.honesty.shifts import (
     FirstCalls,
     helper_flags,
     hidden_work,
+    outliving_flag,
     process_flag,
     shift_flags,
 )
@@ -196,3 +197,11 @@ def test_what_keeps_running_is_counted_against_the_baseline():
     assert helper_flags(alone, Beside([2] * STARTS, [1] * STARTS))[0].startswith("1 more process stays between")
     assert helper_flags(crowd, crowd) == helper_flags(crowd, alone) == helper_flags(alone, Beside([], [])) == []
     assert helper_flags(alone, Beside([1] * 9 + [9], [0] * STARTS)) == []  # once is no habit
+
+
+def test_processes_that_outlive_the_script_are_told_of_where_the_baseline_has_fewer():
+    assert outliving_flag([0, 0, 0], [1, 1, 0]).startswith("1 more process outlives the script's")
+    assert outliving_flag([1, 1, 1], [4, 4, 4]).startswith("3 more processes outlive")
+    assert outliving_flag([0, 0, 0], [0, 1, 0]) is None  # one that was slow to end
+    assert outliving_flag([1, 1, 1], [1, 1, 1]) is None
+    assert outliving_flag([], []) is None

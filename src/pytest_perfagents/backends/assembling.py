@@ -18,7 +18,7 @@ PARTS = (
     "errors", "streams", "channel", "files", "script_text", "script_names", "seeding", "importing", "targets",
     "tracing", "gpu", "timing", "calling", "recorder", "scattering", "base_types", "structure", "structure_reading",
     "rebuilding", "originals", "settings", "operations", "confining", "serving", "looking",
-    "programs", "forking", "life",
+    "programs", "forking", "keeping", "life",
 )  # fmt: skip
 """In the order of the file: each imports from those before it. pyproject.toml has them as layers."""
 

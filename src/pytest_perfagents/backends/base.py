@@ -65,9 +65,12 @@ class ProgramRun:
     or left through ``os._exit``. ``error`` is what ended it, in the form of `Reply.error`. ``returned`` is
     filled by `Workspace.call_run_test`: ``value``, ``wall_ns``, ``cpu_ns``. ``confined`` says whether the kernel
     kept it from other trees and processes, None where it did not come to say so. ``intact`` is as the operation of
-    that name answers. ``after_s`` and ``after_cpu_s`` are the seconds that the process took after the script's end, by
-    its own clocks. ``calls`` and, in ``returned``, the times of imports are there where it was looked at: see
-    `Workspace.run_program`.
+    that name answers. ``left`` are the lines of the script through which SystemExit left it, the outermost first; none
+    where it came to its last line. ``late`` is what was printed after the script's end (``execution.stdout`` has it,
+    too), None where that cannot be told apart. ``reports`` are those that came under the harness's own name, and
+    ``left_behind`` the processes that outlived the script's and were ended. ``after_s`` and ``after_cpu_s`` are the
+    seconds that the process took after the script's end, by its own clocks. ``calls`` and, in ``returned``, the times
+    of imports are there where it was looked at: see `Workspace.run_program`.
     """
 
     execution: Execution
@@ -77,6 +80,10 @@ class ProgramRun:
     returned: Mapping[str, Any] | None = None
     confined: bool | None = None
     intact: Mapping[str, Any] = field(default_factory=dict)
+    left: tuple[int, ...] = ()
+    late: str | None = None
+    reports: int = 1
+    left_behind: int = 0
     after_s: float = 0.0
     after_cpu_s: float = 0.0
     calls: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

@@ -183,13 +183,13 @@ def tampered(what: str) -> Failure:
     )
 
 
-def left_early(role: Role) -> Failure:
-    """A process printed a time and left before the harness's own code in it could say a word, as the baseline did."""
+def left_early(why: str, role: Role) -> Failure:
+    """A process printed a time and did not come to its end as the baseline did; ``why`` in one line."""
     return failure(
         Category.TIMER_TAMPERED,
-        "the process printed a time and left before the script had come to its end",
+        why,
         side=role,
-        hint="look in the patch for os._exit() or exec(): the baseline comes to its end",
+        hint="look in the patch for os._exit(), sys.exit(), exec() and atexit: the baseline comes to its end without",
     )
 
 

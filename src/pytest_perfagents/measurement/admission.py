@@ -21,6 +21,7 @@ from pytest_perfagents.judgement.honesty import executed, provenance
 from pytest_perfagents.measurement import keeping, probing, programs, scanning
 from pytest_perfagents.measurement.arena import Patience, Trouble
 from pytest_perfagents.measurement.evidence import Verdict
+from pytest_perfagents.measurement.finishing import finish_of
 from pytest_perfagents.measurement.fresh import FreshInputs
 from pytest_perfagents.measurement.referee import Referee, Reference, Ruling, differing
 from pytest_perfagents.measurement.templates import Nursery
@@ -121,7 +122,7 @@ class Gate:
     def diagnose(self, trouble: Trouble, role: Role) -> Failure:
         """Name what a side did instead of what it was asked."""
         if isinstance(trouble, programs.LeftEarly):
-            return failures.left_early(role)
+            return failures.left_early(trouble.why, role)
         repo = self._repo
         report = trouble.report if isinstance(trouble, programs.ProgramTrouble) else None
         evidence = diagnosis.Evidence(
@@ -150,25 +151,22 @@ class Gate:
         return programs.RUN_TEST if "__main__" not in text and "def run_test" in text else "program"
 
     def _program_probe(self, side: Side, workspace: Workspace, style: str, baseline: Admitted | None) -> probing.Probe:
-        must_end = baseline is not None and baseline.probe.is_reported
+        like = baseline.probe.finish if baseline is not None else None
         results = baseline.probe.results if baseline is not None and baseline.probe.equal else None
         verdict = Verdict(None)
         if results is None:
-            seconds, run = programs.run_once(
-                workspace, self.script, style, timeout_s=self.patience.left_s, must_end=must_end
-            )
+            seconds, run = programs.run_once(workspace, self.script, style, timeout_s=self.patience.left_s, like=like)
         else:
             kept = keeping.first_run(results, side, workspace)
             seconds, run = kept.seconds, kept.run
             verdict = keeping.rule_first(results, side, workspace, kept)
         if baseline is None:
-            results, verdict = keeping.results_of(
-                workspace, self.script, style, self.patience, must_end=run.is_reported
-            )
+            results, verdict = keeping.results_of(workspace, self.script, style, self.patience, finish_of(run))
         return probing.Probe(
             style, run.execution.duration_s, seconds, seconds, modules=run.modules, targets=run.targets,
             equal=verdict.equal, message=verdict.message, confined=run.confined, results=results,
-            first_cpu_s=programs.claimed_cpu_s(run, seconds),
+            finish=finish_of(run),
+            first_cpu_s=programs.claimed_cpu_s(self.script, run, seconds),
         )  # fmt: skip
 
     def _check_target(self, admitted: Admitted) -> None:

@@ -61,8 +61,9 @@ class Track:
     turn, ``libraries`` the modules that its imports load from elsewhere. ``helpers_cpu_s`` is the CPU that its child
     processes used between two turns, ``reaped_cpu_s`` that of children which had ended in one and were waited for;
     ``turn_gap_s`` the time of a turn that passed outside and not inside. ``threads`` and ``processes`` are those that
-    were there after the turns. ``processes_took`` is of whole processes, in script mode, and
-    ``dearer_imports_s`` what imports take more than the baseline's, wall and CPU, where that was asked.
+    were there after the turns. ``processes_took`` is of whole processes, in script mode, ``left_behind`` says how many
+    outlived each, and ``dearer_imports_s`` what imports take more than the baseline's, wall and CPU, where that was
+    asked.
     """
 
     wall_s: list[tuple[float, ...]] = field(default_factory=list)
@@ -86,6 +87,7 @@ class Track:
     processes: list[int] = field(default_factory=list)
     intact: Intact = field(default_factory=Intact)
     processes_took: list[Took] = field(default_factory=list)
+    left_behind: list[int] = field(default_factory=list)
     dearer_imports_s: tuple[float, float] = (0.0, 0.0)
     libraries: int = 0
     gpu_peak_bytes: list[int] = field(default_factory=list)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_perfagents.backends.base import ProgramRun, Workspace
 from pytest_perfagents.measurement.arena import Arena, Patience, Trouble, Unequal
 from pytest_perfagents.measurement.evidence import Files, Verdict, place_for_new, placed, read_all
+from pytest_perfagents.measurement.finishing import Finish
 from pytest_perfagents.measurement.pickled import named_by
 from pytest_perfagents.measurement.programs import LeftEarly, ProgramTrouble, run_once, said
 from pytest_perfagents.model import BASELINE, Ending, Side
@@ -39,7 +40,8 @@ class Kept:
 
 @dataclass(slots=True)
 class ProgramResults:
-    """What the baseline's ``workspace`` stored (``own``), and which other results its script accepts.
+    """What the baseline's ``workspace`` stored (``own``), and which other results its script accepts. ``like`` is
+    how its process ended.
 
     ``inside`` says of sides why they check themselves instead, with the baseline's result before them; BASELINE: all
     do. ``doubt`` says how the check refuses what another process of the baseline gives: then nobody is accused.
@@ -52,7 +54,7 @@ class ProgramResults:
     style: str
     patience: Patience
     own: Files
-    must_end: bool
+    like: Finish
     inside: dict[Side, str] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
     doubt: str | None = None
@@ -64,18 +66,18 @@ class ProgramResults:
     def run(self, side: Side, workspace: Workspace, plan: StartPlan | None = None, padding: int = 0) -> Kept:
         """One run of a side. Raises ProgramTrouble, LeftEarly."""
         seed = plan.hash_seed if plan is not None else 1
-        must_end = plan is None and side != BASELINE and self.must_end
+        like = self.like if plan is None and side != BASELINE else None
         if self.checks_itself(side):
             with placed(workspace.scratch, self.own) as path:
                 seconds, run = run_once(
                     workspace, self.script, self.style, timeout_s=self.patience.left_s, arguments=checking(path),
-                    seed=seed, padding=padding, must_end=must_end,
+                    seed=seed, padding=padding, like=like,
                 )  # fmt: skip
             return Kept(seconds, run, None)
         with place_for_new(workspace.scratch) as path:
             seconds, run = run_once(
                 workspace, self.script, self.style, timeout_s=self.patience.left_s, arguments=storing(path),
-                seed=seed, padding=padding, must_end=must_end,
+                seed=seed, padding=padding, like=like,
             )  # fmt: skip
             return Kept(seconds, run, read_all(path.parent) or {})
 
@@ -150,7 +152,7 @@ class ProgramResults:
             try:
                 run_once(
                     self.workspace, self.script, self.style, timeout_s=self.patience.left_s, arguments=checking(path),
-                    seed=seed, must_end=self.must_end,
+                    seed=seed, like=self.like,
                 )  # fmt: skip
             except LeftEarly:
                 return Verdict(False, "the check of what it stored did not come to its end")
@@ -160,13 +162,13 @@ class ProgramResults:
 
 
 def results_of(
-    workspace: Workspace, script: Path, style: str, patience: Patience, *, must_end: bool
+    workspace: Workspace, script: Path, style: str, patience: Patience, finish: Finish
 ) -> tuple[ProgramResults | None, Verdict]:
     """What the baseline stores, and whether the script's check accepts it. None where the script has no such check."""
     text = script.read_text(encoding="utf-8", errors="replace")
     if "eqcheck" not in text or "reference" not in text:
         return None, Verdict(None, "the script has no equivalence check")
-    results = ProgramResults(workspace, script, style, patience, {}, must_end)
+    results = ProgramResults(workspace, script, style, patience, {}, finish.in_any_mode)
     with place_for_new(workspace.scratch) as path:
         try:
             run_once(workspace, script, style, timeout_s=patience.left_s, arguments=storing(path))
@@ -194,7 +196,7 @@ def first_run(results: ProgramResults, side: Side, workspace: Workspace) -> Kept
                 raise
             why = f"it gives none that the script could store ({said(trouble)})"
     seconds, run = run_once(
-        workspace, results.script, results.style, timeout_s=results.patience.left_s, must_end=results.must_end
+        workspace, results.script, results.style, timeout_s=results.patience.left_s, like=results.like
     )
     if not results.checks_itself(side):
         results.inside[side] = why

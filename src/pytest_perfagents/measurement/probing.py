@@ -14,6 +14,7 @@ from pytest_perfagents.backends.base import Reply, Worker, WorkerEnded, Workspac
 from pytest_perfagents.judgement.schedule import LONGEST_SETUP
 from pytest_perfagents.measurement.arena import Patience, Trouble, error_in
 from pytest_perfagents.measurement.evidence import Evidence, Verdict, Witness
+from pytest_perfagents.measurement.finishing import Finish
 from pytest_perfagents.measurement.templates import DEAR_S, Nursery
 from pytest_perfagents.model import Stage
 
@@ -36,6 +37,7 @@ class Probe:
     ``calls`` calls, ``first`` of the first where there are more; ``is_steady``: both are the same. ``shared`` are the
     modules from outside the workspace that a baseline with a dear start-up has loaded. ``is_forked``: it was a fork.
     ``settings`` are the environment variables that the import set; ``results`` are those of a baseline in script mode.
+    ``finish``: how a program came to its end.
     """
 
     style: str
@@ -57,11 +59,7 @@ class Probe:
     is_forked: bool = False
     settings: tuple[tuple[str, str], ...] = ()
     results: ProgramResults | None = None
-
-    @property
-    def is_reported(self) -> bool:
-        """Whether the harness's own code in the process came to speak; of a program: at its end."""
-        return self.confined is not None
+    finish: Finish | None = None
 
     @property
     def is_steady(self) -> bool | None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from pytest_perfagents.backends.base import ProgramRun, Workspace
 from pytest_perfagents.judgement import schedule
-from pytest_perfagents.judgement.honesty import claims
+from pytest_perfagents.judgement.honesty import claims, repeating
 from pytest_perfagents.measurement.arena import Arena, Trouble, Unequal
+from pytest_perfagents.measurement.finishing import Finish, difference, finish_of
 from pytest_perfagents.model import BASELINE, Ending, Side, Stage
 from pytest_perfagents.parsers.script_output import ScriptReport, parse_output
 
@@ -33,7 +34,11 @@ class ProgramTrouble(Trouble):
 
 
 class LeftEarly(Trouble):
-    """A process that gave a time did not come to its end."""
+    """A process that gave a time did not come to its end as the baseline's did; ``why`` in one line."""
+
+    def __init__(self, stage: Stage, run: ProgramRun, why: str) -> None:
+        super().__init__(stage, execution=run.execution)
+        self.why = why
 
 
 def run_once(
@@ -45,12 +50,12 @@ def run_once(
     arguments: dict[str, str | bool] | None = None,
     seed: int = 1,
     padding: int = 0,
-    must_end: bool = False,
+    like: Finish | None = None,
     look: str = "",
 ) -> tuple[float, ProgramRun]:
     """Seconds that one run of the script reports. Raises ProgramTrouble where it reports none.
 
-    ``must_end``: raises LeftEarly where the process left before the script came to its end. ``look`` as
+    ``like``: raises LeftEarly where the process did not end as this one of the baseline. ``look`` as
     `Workspace.run_program` has it.
     ``arguments`` are the usual ones of these scripts: ``eqcheck``, ``reference``, ``prefix``. What ``run_test`` returns
     has no unit; a number larger than the seconds that the call took is read as milliseconds.
@@ -60,19 +65,33 @@ def run_once(
     if style == RUN_TEST:
         run = workspace.call_run_test(script, wanted, timeout_s, env, seed=seed, padding=padding, look=look)
         if run.returned is not None and run.error is None:
-            return _returned_seconds(run), run
+            seconds = _returned_seconds(run)
+            _must_end(run, like)
+            return seconds, run
         raise ProgramTrouble(Stage.RUN, run, parse_output(run.execution.stdout))
     flags: list[str] = []
     for name, value in wanted.items():
         flags += [f"--{name}"] if value is True else [f"--{name}", str(value)]
     run = workspace.run_program(script, flags, timeout_s, env, seed=seed, padding=padding, look=look)
-    report = parse_output(run.execution.stdout)
+    report = report_of(run)
     clean = run.execution.ending is Ending.EXITED and run.execution.code == 0
     if not clean or report is None or not report.seconds or report.blames or report.opt_path_hit is False:
         raise ProgramTrouble(Stage.RUN, run, report)
-    if must_end and not run.is_reported:
-        raise LeftEarly(Stage.RUN, execution=run.execution)
+    _must_end(run, like)
     return report.seconds, run
+
+
+def _must_end(run: ProgramRun, like: Finish | None) -> None:
+    why = None if like is None else difference(like, finish_of(run))
+    if why is not None:
+        raise LeftEarly(Stage.RUN, run, why)
+
+
+def report_of(run: ProgramRun) -> ScriptReport | None:
+    """What the script printed until its end; where it came to none or printed nothing of the kind, what came later."""
+    stdout, late = run.execution.stdout, run.late
+    until_end = None if late is None else parse_output(stdout[: len(stdout) - len(late)])
+    return until_end or parse_output(stdout)
 
 
 def _returned_seconds(run: ProgramRun) -> float:
@@ -121,35 +140,47 @@ def program_start(
     if results is not None and BASELINE in seconds:
         results.look(arena, kept, plan)
     if BASELINE in seconds:
+        calls = _calls_in(arena.script, seconds[BASELINE], runs[BASELINE])
         for side, value in seconds.items():
             if side in arena.lost:
                 continue
-            if runs[BASELINE].is_reported and not runs[side].is_reported:
-                arena.lost[side] = LeftEarly(Stage.RUN, execution=runs[side].execution)
+            why = difference(finish_of(runs[BASELINE]), finish_of(runs[side]))
+            if why is not None:
+                arena.lost[side] = LeftEarly(Stage.RUN, runs[side], why)
                 continue
             track, run = arena.tracks[side], runs[side]
             track.wall_s.append((value,))
             track.cpu_s.append((value,))
-            track.processes_took.append(_took(run, value * _claimed_calls(run)))
+            track.processes_took.append(_took(run, value, calls))
+            track.left_behind.append(run.left_behind)
             track.intact.note(run.intact, str(arena.workspaces[side].root))
 
 
-def _took(run: ProgramRun, claimed_s: float) -> claims.Took:
-    """What the whole of it took by clocks that are not the script's: the call of ``run_test``, or the process."""
-    ready_s = run.execution.ready_s or 0.0
-    if run.returned is None:
-        after_s = run.after_s, run.after_cpu_s
-        return claims.Took(claimed_s, run.execution.duration_s, run.execution.cpu_s, ready_s, *after_s)
-    return claims.Took(claimed_s, run.returned["wall_ns"] / 1e9, run.returned["cpu_ns"] / 1e9, ready_s)
+def _took(run: ProgramRun, value_s: float, calls: int) -> claims.Took:
+    """What the script says of all its timed calls, and what the process took by clocks that are not the script's.
+
+    ``calls``: how many there are as far as the script's text tells; where the report says it, that counts.
+    """
+    stated, execution = _stated_calls(run), run.execution
+    claimed_s = value_s * (stated or calls)
+    after_s, ready_s = (run.after_s, run.after_cpu_s), execution.ready_s or 0.0
+    return claims.Took(claimed_s, execution.duration_s, execution.cpu_s, ready_s, *after_s, stated)
 
 
-def claimed_cpu_s(run: ProgramRun, seconds: float) -> float:
+def claimed_cpu_s(script: Path, run: ProgramRun, seconds: float) -> float:
     """What the script claims for all its calls, as far as the run was CPU time: a busy machine does not lengthen it."""
-    return _took(run, seconds * _claimed_calls(run)).by(cpu=True)[0]
+    return _took(run, seconds, _calls_in(script, seconds, run)).by(cpu=True)[0]
 
 
-def _claimed_calls(run: ProgramRun) -> int:
-    """How many timed calls the script says that it made; at least one."""
-    report = parse_output(run.execution.stdout) if run.returned is None else None
+def _calls_in(script: Path, value_s: float, run: ProgramRun) -> int:
+    """How many timed calls the script's text shows; one where the baseline's run was too short for so many."""
+    calls = repeating.calls_in(script.read_text(encoding="utf-8", errors="replace"))
+    whole_s = run.execution.duration_s if run.returned is None else run.returned["wall_ns"] / 1e9
+    return calls if calls * value_s <= whole_s else 1
+
+
+def _stated_calls(run: ProgramRun) -> int | None:
+    """How many timed calls the script says that it made; None where it does not."""
+    report = report_of(run) if run.returned is None else None
     calls = report.raw.get("iters") if report is not None else None
-    return calls if isinstance(calls, int) and not isinstance(calls, bool) and calls > 0 else 1
+    return calls if isinstance(calls, int) and not isinstance(calls, bool) and calls > 0 else None

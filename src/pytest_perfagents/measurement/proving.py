@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_perfagents.judgement import clocks
-from pytest_perfagents.judgement.honesty import claims, gpu, integrity, memory, replaced, shifts
+from pytest_perfagents.judgement.honesty import claims, gpu, integrity, memory, repeating, replaced, shifts
 from pytest_perfagents.judgement.stats import top_trimmed_mean
 from pytest_perfagents.measurement.arena import Arena, Track
 from pytest_perfagents.measurement.probing import Probe
@@ -35,6 +35,7 @@ def prove(
     """
     mine, base = arena.tracks[side], arena.tracks[BASELINE]
     doubt, costs = _doubt(arena, side), (_costs(base, turns), _costs(mine, turns))
+    miscounted = _miscounted(arena, side)
     noticed = (
         integrity.first_call_flag(_calls(base), _calls(mine)),
         shifts.process_flag(_first_calls(base, probes[BASELINE]), _first_calls(mine, probes[side])),
@@ -50,6 +51,7 @@ def prove(
     )
     tampering = (
         replaced.tampering(base.intact, mine.intact)
+        or miscounted
         or (doubt.says if doubt and doubt.is_tampering else None)
         or integrity.tampering(_clocks(base), _clocks(mine))
         or shifts.hidden_work(*costs)
@@ -67,6 +69,7 @@ def _beside_the_calls(base: Track, mine: Track, side: Side, turns: Turns) -> Ite
     if starts:
         yield clocks.standing_out(*(each.cpu_s if turns.clock == "cpu" else each.wall_s for each in pair))
     yield from shifts.helper_flags(_beside(base), _beside(mine))
+    yield shifts.outliving_flag(base.left_behind, mine.left_behind)
     yield from replaced.flags(base.intact, mine.intact)
     yield "it uses a GPU and the baseline does not" if mine.uses_gpu and not base.uses_gpu else None
     yield "it uses no GPU and the baseline does" if base.uses_gpu and not mine.uses_gpu else None
@@ -125,6 +128,15 @@ def _doubt(arena: Arena, side: Side) -> claims.Doubt | None:
     if not mine.processes_took or claims.repeats_by_clock(text):
         return None
     return claims.doubt(base.processes_took, mine.processes_took, mine.dearer_imports_s)
+
+
+def _miscounted(arena: Arena, side: Side) -> str | None:
+    """Script mode: another number of calls than the baseline's, where the script does not choose it by the clock."""
+    mine, base = arena.tracks[side], arena.tracks[BASELINE]
+    text = arena.script.read_text(encoding="utf-8", errors="replace")
+    if not mine.processes_took or claims.repeats_by_clock(text) or repeating.counts_by_clock(text):
+        return None
+    return claims.miscounted(base.processes_took, mine.processes_took)
 
 
 def _gpu_turns(track: Track) -> gpu.GpuTurns:

@@ -189,8 +189,7 @@ class Trial:
                 continue
             self.progress(f"{name}: looking at the calls of {side.role}")
             base, mine = arena.tracks[BASELINE], arena.tracks[side]
-            is_whole = self.notes["style"] != programs.RUN_TEST  # a call of that has no imports in it
-            if is_whole and claims.doubt(base.processes_took, mine.processes_took) is not None:
+            if claims.doubt(base.processes_took, mine.processes_took) is not None:
                 mine.dearer_imports_s = inspection.dearer_imports(side)
             flag = inspection.first_calls(side) if comparison.point > 1 + self.config.protocol.threshold else None
             entry.flags.extend([flag] if flag else [])

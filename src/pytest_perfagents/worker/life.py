@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_perfagents.worker.confining import confine, set_limits
 from pytest_perfagents.worker.forking import serve_forks
-from pytest_perfagents.worker.programs import run_once
+from pytest_perfagents.worker.keeping import run_kept
 from pytest_perfagents.worker.serving import serve
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def become(spec: Mapping[str, Any], arguments: Sequence[str]) -> None:
 def main() -> None:
     """``SPEC``: mode (serve, program, run_test), id, root, import_root, packages, parent, memory_bytes, confine.
 
-    The latter two modes also have script, arguments, report_fd and name_fd, and no id. ``template`` has control_fd and
-    parent alone. ``become`` has parent, confine and command.
+    The latter two modes also have script, arguments, report_fd, name_fd and keeper_fd, and no id. ``template`` has
+    control_fd and parent alone. ``become`` has parent, confine and command.
     """
     spec = json.loads(sys.argv[1])
     if spec["mode"] == "serve":
@@ -42,7 +42,7 @@ def main() -> None:
     elif spec["mode"] == "become":
         become(spec, sys.argv[2:])
     else:
-        run_once(spec)
+        run_kept(spec)
 
 
 if __name__ == "__main__":

@@ -104,7 +104,8 @@ class ScriptedWorkspace:
             return run
         taken_ns = 10**9 + round(self.behaviour.returned * 1e6)
         returned = {"value": self.behaviour.returned, "wall_ns": taken_ns, "cpu_ns": taken_ns}
-        return ProgramRun(run.execution, run.modules, run.targets, None, returned, intact=self.behaviour.intact)
+        execution = replace(run.execution, duration_s=run.execution.duration_s + taken_ns / 1e9)
+        return ProgramRun(execution, run.modules, run.targets, None, returned, intact=self.behaviour.intact)
 
 
 class ScriptedBackend:

@@ -10,8 +10,8 @@ from statistics import median
 from pytest_perfagents.judgement.honesty.shifts import CONFIDENCE, ms
 from pytest_perfagents.judgement.stats import hodges_lehmann
 
-_CLOCKS = ("perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "time", "time_ns", "process_time",
-           "process_time_ns", "default_timer")  # fmt: skip
+CLOCKS = ("perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "time", "time_ns", "process_time",
+          "process_time_ns", "default_timer")  # fmt: skip
 _ADAPTIVE = ("autorange", "blocked_autorange", "adaptive_autorange", "do_bench", "do_bench_cudagraph")
 
 WORTH_A_WORD_S = 0.001
@@ -22,7 +22,8 @@ class Took:
     """Seconds of one run: what the script says of its calls together, and what clocks outside of it say of all of it.
 
     ``cpu_s`` is None where it is not known; for ``ready_s`` it could run and another process had the core. ``after_s``
-    and ``after_cpu_s`` of it passed after the script's end.
+    and ``after_cpu_s`` of it passed after the script's end. ``calls`` is how many its report says that it timed, None
+    where it does not say.
     """
 
     claimed_s: float
@@ -31,6 +32,7 @@ class Took:
     ready_s: float = 0.0
     after_s: float = 0.0
     after_cpu_s: float = 0.0
+    calls: int | None = None
 
     def by(self, cpu: bool) -> tuple[float, float]:
         """Claimed and taken, in seconds of CPU or of wall time."""
@@ -127,6 +129,23 @@ def doubt_of(claimed_s: Sequence[float], saved_s: Sequence[float]) -> Doubt | No
     return Doubt(says, low > 0)
 
 
+def miscounted(baseline: Sequence[Took], candidate: Sequence[Took]) -> str | None:
+    """One line where the candidate's report tells of another number of calls than each of the baseline's does.
+
+    For scripts that do not choose it by the clock: their text is the same on both sides.
+    """
+    expected = {run.calls for run in baseline}
+    others = [run.calls for run in candidate if run.calls not in expected]
+    if len(expected) != 1 or not others:
+        return None
+    usual, seen = (_calls(number) for number in (*expected, others[0]))
+    return f"its report tells of {seen}, the baseline's of {usual}"
+
+
+def _calls(number: int | None) -> str:
+    return "no number of calls" if number is None else f"{number} timed call{'s'[: number != 1]}"
+
+
 def repeats_by_clock(source: str) -> bool:
     """Whether a script calls its experiment for a given time and not a given number of times.
 
@@ -150,7 +169,7 @@ def _is_adaptive(node: ast.AST) -> bool:
 
 
 def _reads_clock(loop: ast.AST) -> bool:
-    return any(isinstance(each, ast.Call) and _last_name(each.func) in _CLOCKS for each in ast.walk(loop))
+    return any(isinstance(each, ast.Call) and _last_name(each.func) in CLOCKS for each in ast.walk(loop))
 
 
 def _last_name(function: ast.expr) -> str:

@@ -212,6 +212,15 @@ def helper_flags(baseline: Beside, candidate: Beside) -> list[str]:
     return flags
 
 
+def outliving_flag(baseline: Sequence[int], candidate: Sequence[int]) -> str | None:
+    """Processes that a script's process leaves behind more often than not, and the baseline's does not."""
+    more = round(median(candidate) - median(baseline)) if baseline and candidate else 0
+    if more <= 0:
+        return None
+    what = "process outlives" if more == 1 else "processes outlive"
+    return f"{more} more {what} the script's than on the baseline; every run was waited for until they were ended"
+
+
 def _plural(what: str, count: int) -> str:
     return f"{what} stays" if count == 1 else f"{what}es stay" if what.endswith("s") else f"{what}s stay"
 
