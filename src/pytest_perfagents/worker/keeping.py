@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-PARTING_S = 3.0
+PARTING_S = 1.5
 """For helpers that end by themselves when they hear that their process has, as those of ``multiprocessing`` do."""
 
 
