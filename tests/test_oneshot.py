@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
@@ -39,17 +41,18 @@ def test_a_daemon_that_nobody_can_know_is_ended_and_counted(place: Place, tmp_pa
     assert run.execution.duration_s < 30
 
 
-def test_helpers_of_the_standard_library_outlive_nobody(place: Place) -> None:
-    run = place.program("""
-        import multiprocessing
-        from multiprocessing.shared_memory import SharedMemory
-        def square(n): return n * n
-        if __name__ == "__main__":
-            shared = SharedMemory(create=True, size=64)
-            shared.unlink()
-            with multiprocessing.get_context("forkserver").Pool(2) as pool:
-                print(pool.map(square, [3]))
-    """)
+def test_helpers_of_the_standard_library_outlive_nobody() -> None:
+    with TemporaryDirectory() as folder:  # a socket's path is short
+        run = Place(Path(folder)).program("""
+            import multiprocessing
+            from multiprocessing.shared_memory import SharedMemory
+            def square(n): return n * n
+            if __name__ == "__main__":
+                shared = SharedMemory(create=True, size=64)
+                shared.unlink()
+                with multiprocessing.get_context("forkserver").Pool(2) as pool:
+                    print(pool.map(square, [3]))
+        """)
     assert (run.execution.stdout, run.left_behind) == ("[9]\n", 0), run.execution.stderr
 
 
@@ -158,6 +161,15 @@ def test_the_clock_of_the_process_is_that_of_the_scripts_own(place: Place) -> No
     assert run.execution.cpu_s >= 0.5
     assert run.execution.duration_s >= run.execution.cpu_s
     assert run.execution.ready_s >= 0.0
+
+
+def test_its_time_is_not_that_of_its_keepers_start(place: Place) -> None:
+    worker = Path(place.worker)
+    worker.write_text(worker.read_text().replace("\nimport ", "\nimport time; time.sleep(0.5)\nimport ", 1))
+    began = time.perf_counter()
+    run = place.program("import atexit, time\natexit.register(time.sleep, 0.2)\n")
+    assert time.perf_counter() - began - run.execution.duration_s >= 0.5
+    assert 0.2 <= run.after_s <= run.execution.duration_s
 
 
 def test_a_fork_that_runs_on_to_the_end_reports_nothing(place: Place) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -30,37 +29,44 @@ def run_once(command: Command, spec: Mapping[str, Any]) -> ProgramRun:
     name = token_hex(16)
     with _pipe_with(name) as name_fd, Inbox() as reports, Inbox() as keeper:
         full = {**spec, "report_fd": reports.theirs, "name_fd": name_fd, "keeper_fd": keeper.theirs}
-        began_s = time.perf_counter()
         argv = (*command.argv, json.dumps(full))
         execution = run(replace(command, argv=argv), pass_fds=(reports.theirs, name_fd, keeper.theirs))
         found = _reports(reports.finish(), name)
         kept = next(iter(_objects(keeper.finish())), {})
-    report = found[0] if found and kept else {}
-    execution, stdout = _as_kept(execution, kept), execution.stdout
+    report, whole = found[0] if found and kept else {}, _as_kept(execution, kept)
     arguments = spec["arguments"] if isinstance(spec["arguments"], list) else []
-    before, mark, late = stdout.partition(name)
+    before, mark, late = execution.stdout.partition(name)
     typed = (command.argv[0], spec["script"], *arguments)
     return ProgramRun(
-        replace(execution, command=typed, stdout=before + late),
+        replace(whole, command=typed, stdout=before + late),
         report.get("modules") or {},
         report.get("targets") or {},
         report.get("error"),
         report.get("returned"),
         confined=report.get("confined"),
         intact=report.get("intact") or {},
+        after_s=_after(report, "wall_ns", kept.get("began_s", 0.0), whole.duration_s),
+        after_cpu_s=_after(report, "cpu_ns", 0.0, whole.cpu_s),
+        calls=report.get("calls") or {},
         left=tuple(report.get("left") or ()),
         late=late if mark else None,
         reports=len(found),
         left_behind=kept.get("left_behind", 0),
-        after_s=_after(report, "wall_ns", began_s, execution.duration_s),
-        after_cpu_s=_after(report, "cpu_ns", 0.0, execution.cpu_s),
-        calls=report.get("calls") or {},
     )
 
 
+def _after(report: Mapping[str, Any], clock: str, began_s: float, taken_s: float | None) -> float:
+    """Seconds from the script's end, by the process's own word, to that of the process; 0 where it says none."""
+    ended = report.get("ended")
+    ended_ns = ended.get(clock) if isinstance(ended, dict) else None
+    if taken_s is None or not isinstance(ended_ns, int):
+        return 0.0
+    return min(max(0.0, taken_s - (ended_ns / 1e9 - began_s)), taken_s)
+
+
 def _as_kept(execution: Execution, kept: Mapping[str, Any]) -> Execution:
-    """The script's own process, and not its keeper, which also waits for what that leaves behind."""
-    duration_s = execution.duration_s - kept.get("after_s", 0.0)
+    """The script's own process, and not its keeper, which starts before and waits for what that leaves behind."""
+    duration_s = kept.get("wall_s", execution.duration_s)
     return replace(execution, duration_s=duration_s, cpu_s=kept.get("cpu_s"), ready_s=kept.get("ready_s"))
 
 
@@ -100,15 +106,6 @@ class Inbox:
     def _read(self) -> None:
         while chunk := self._ours.recv(1 << 16):
             self._data += chunk[: REPORT_BYTES - len(self._data)]
-
-
-def _after(report: Mapping[str, Any], clock: str, began_s: float, taken_s: float | None) -> float:
-    """Seconds from the script's end, by the process's own word, to that of the process; 0 where it says none."""
-    ended = report.get("ended")
-    ended_ns = ended.get(clock) if isinstance(ended, dict) else None
-    if taken_s is None or not isinstance(ended_ns, int):
-        return 0.0
-    return min(max(0.0, taken_s - (ended_ns / 1e9 - began_s)), taken_s)
 
 
 @contextmanager

@@ -26,7 +26,8 @@ def run_kept(spec: Mapping[str, Any]) -> None:
     """
     keeper_fd = spec["keeper_fd"]
     set_limits(spec)
-    keeper, child = os.getpid(), os.fork()
+    keeper, began = os.getpid(), time.perf_counter()
+    child = os.fork()
     if child == 0:
         os.close(keeper_fd)
         os.setsid()
@@ -37,9 +38,9 @@ def run_kept(spec: Mapping[str, Any]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: pass_on(child))
     seen = attend(child)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    ended, status = time.perf_counter(), os.waitpid(child, 0)[1]
+    seen.update(began_s=began, wall_s=time.perf_counter() - began)
+    status = os.waitpid(child, 0)[1]
     seen["left_behind"] = end_orphans()
-    seen["after_s"] = time.perf_counter() - ended
     os.write(keeper_fd, json.dumps(seen).encode())
     end_like(status)
 
