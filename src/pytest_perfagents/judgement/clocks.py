@@ -49,9 +49,9 @@ def _far_starts(baseline: Times, candidate: Times) -> str | None:
     """Neither turns that are trimmed nor a few starts are heard by an estimate; all of it together is."""
     point, low, _ = _interval(log_speedups(baseline, candidate), LIKELY)
     ratios = _whole(baseline, candidate)
-    slow, quick = (sum(sign * (ratio - point) > FAR for ratio in ratios) for sign in (-1, 1))
+    slow = sum(point - ratio > FAR for ratio in ratios)
     together = log(max(sum(map(sum, baseline)), TICK_S) / max(sum(map(sum, candidate)), TICK_S))
-    if slow <= quick or low <= 0 or point < LEAST_FLAGGED or together > point / 2:
+    if slow == 0 or low <= 0 or point < LEAST_FLAGGED or together > point / 2:
         return None
     return (
         f"{slow} of the {len(ratios)} starts stand out: the usual one is {times(exp(point))} as fast as the baseline, "
